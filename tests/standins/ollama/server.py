@@ -1,0 +1,283 @@
+"""The Ollama server: its HTTP interface on one port, the registry of models on another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.standins.connections import Connection, Request
+from tests.standins.hub.records import LogEntry, Port, RequestLog, RequestRecord
+from tests.standins.loopback import LoopbackServer
+from tests.standins.ollama import talk
+from tests.standins.ollama.faults import OllamaFault, OllamaFaultBook, OllamaRule
+from tests.standins.ollama.models import InvalidName, OllamaModel, full_name
+from tests.standins.ollama.pulls import Pull, PullFailed, line
+from tests.standins.ollama.replies import JSON, Refused, Reply, strike
+from tests.standins.ollama.shelf import Shelf
+from tests.standins.waiting import wait_until
+
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+UNKNOWN_MODEL = "pull model manifest: file does not exist"
+Frames = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaSettings:
+    """How the server behaves; with no `pull_bps` a pull is over at once."""
+
+    version: str = "0.13.5"
+    pull_bps: float | None = None
+    progress_seconds: float = 0.02
+
+
+class Ollama:
+    """An Ollama server on loopback: `with Ollama() as ollama: ollama.publish(OllamaModel(...))`.
+
+    `publish` puts a model into the registry, `install` onto the server. `base_url` is the
+    server's address, `registry_url` the registry's.
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Bind both ports; `start` or a with statement begins to serve."""
+        self._settings = OllamaSettings()
+        self._log = RequestLog()
+        self._faults = OllamaFaultBook()
+        self._shelf = Shelf()
+        self._api = LoopbackServer(self._serve_api, host=host, port=port)
+        self._registry = LoopbackServer(self._serve_registry, host=host)
+
+    def __enter__(self) -> Ollama:
+        """Start serving."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop serving."""
+        self.close()
+
+    @property
+    def base_url(self) -> str:
+        """The server's address, for `OLLAMA_BASE_URL`."""
+        return self._api.url
+
+    @property
+    def registry_url(self) -> str:
+        """The registry's address."""
+        return self._registry.url
+
+    @property
+    def requests(self) -> tuple[RequestRecord, ...]:
+        """Every request so far; `repo_id` is the model's name, `bytes_sent` counts the body."""
+        return self._log.records()
+
+    @property
+    def installed(self) -> dict[str, OllamaModel]:
+        """The models on the server, by name."""
+        return self._shelf.installed()
+
+    @property
+    def loaded(self) -> list[str]:
+        """The models in memory now."""
+        return self._shelf.loaded()
+
+    def start(self) -> None:
+        """Serve, after `stop` on the same ports."""
+        self._api.start()
+        self._registry.start()
+
+    def stop(self) -> None:
+        """Be away, with all connections ended, until `start`; what was pulled stays."""
+        self._api.stop()
+        self._registry.stop()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._faults.clear()
+        self.stop()
+
+    def configure(self, **changes: Any) -> None:
+        """Change fields of `OllamaSettings`, in force from the next request on."""
+        self._settings = replace(self._settings, **changes)
+
+    def publish(self, *models: OllamaModel) -> None:
+        """Put models into the registry, in place of those of the same name."""
+        for model in models:
+            self._shelf.publish(model)
+
+    def install(self, *models: OllamaModel) -> None:
+        """Put models onto the server, and into the registry where it lacks them."""
+        for model in models:
+            self._shelf.put(model)
+
+    def pulled_bytes(self, name: str) -> int:
+        """How much of a published model is on the server, whole or in part."""
+        model = self._shelf.published(full_name(name))
+        if model is None:
+            return 0
+        return sum(self._shelf.blobs.bytes_of(layer) for layer in model.layers)
+
+    def find(self, path: str | None = None, *, model: str | None = None) -> list[RequestRecord]:
+        """The requests for an address, a model, or both."""
+        name = full_name(model) if model else None
+        return [
+            record
+            for record in self.requests
+            if path in (None, record.path) and name in (None, record.repo_id)
+        ]
+
+    def wait_until(self, condition: Callable[[], bool], timeout_seconds: float = 20.0) -> None:
+        """Wait until `condition` holds, or raise `TimeoutError`."""
+        wait_until(condition, timeout_seconds=timeout_seconds, last=lambda: self.requests)
+
+    def inject(
+        self,
+        fault: OllamaFault,
+        *,
+        path: str | None = None,
+        model: str | None = None,
+        count: int | None = None,
+    ) -> OllamaRule:
+        """Let a fault strike requests for a path and model, `count` times or always.
+
+        Faults play in the order of these calls. The result tells its `strikes`, and
+        `release.set()` ends its waits.
+        """
+        name = full_name(model) if model else None
+        return self._faults.add(fault, path=path, model=name, count=count)
+
+    def clear_faults(self) -> None:
+        """Take all faults out of force and end their waits."""
+        self._faults.clear()
+
+    def _serve_api(self, request: Request, connection: Connection) -> bool:
+        return self._serve("api", request, connection)
+
+    def _serve_registry(self, request: Request, connection: Connection) -> bool:
+        return self._serve("registry", request, connection)
+
+    def _serve(self, port: Port, request: Request, connection: Connection) -> bool:
+        reply = Reply(request, connection, self._begin(port, request, connection))
+        try:
+            rule = self._faults.take(request.path, reply.model)
+            if rule is None or not strike(rule, reply):
+                self._answer(port, reply, rule)
+        except Refused as refused:
+            reply.send_json({"error": str(refused)}, refused.status)
+        finally:
+            self._log.end(reply.entry)
+        return True
+
+    def _begin(self, port: Port, request: Request, connection: Connection) -> LogEntry:
+        return self._log.begin(
+            port=port,
+            connection=connection.number,
+            method=request.method,
+            host=request.authority,
+            proxied=request.proxied,
+            path=request.path,
+            query=request.raw_query,
+            range_start=None,
+            range_end=None,
+            if_range=None,
+            authorization="authorization" in request.headers,
+            user_agent=request.headers.get("user-agent", ""),
+            started=request.received,
+        )
+
+    def _answer(self, port: Port, reply: Reply, rule: OllamaRule | None) -> None:
+        request = reply.request
+        if port == "registry":
+            return self._manifest(reply)
+        method = "GET" if request.method == "HEAD" else request.method
+        if (method, request.path) == ("POST", "/api/pull"):
+            return self._pull(reply, rule)
+        answer = self._routes().get((method, request.path))
+        if answer is None:
+            return reply.send_text("404 page not found", 404)
+        return answer(reply)
+
+    def _routes(self) -> dict[tuple[str, str], Callable[[Reply], None]]:
+        shelf, version = self._shelf, self._settings.version
+        return {
+            ("GET", "/"): lambda reply: reply.send_text("Ollama is running"),
+            ("GET", "/api/version"): lambda reply: reply.send_json({"version": version}),
+            ("GET", "/api/tags"): lambda reply: reply.send_json({"models": shelf.tags()}),
+            ("GET", "/api/ps"): lambda reply: reply.send_json({"models": shelf.running()}),
+            ("POST", "/api/show"): lambda reply: reply.send_json(self._there(reply).show()),
+            ("DELETE", "/api/delete"): self._delete,
+            ("POST", "/api/chat"): lambda reply: self._talk(reply, talk.chat_frames),
+            ("POST", "/api/generate"): lambda reply: self._talk(reply, talk.generate_frames),
+        }
+
+    def _manifest(self, reply: Reply) -> None:
+        model = self._shelf.published(_name_in_registry(reply.request.path))
+        if model is None:
+            error = {"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}
+            return reply.send_json({"errors": [error]}, 404)
+        return reply.send(model.manifest, 200, MANIFEST)
+
+    def _there(self, reply: Reply) -> OllamaModel:
+        model = self._shelf.installed().get(reply.required_model())
+        if model is None:
+            raise Refused(404, f"model '{reply.given_name}' not found")
+        return model
+
+    def _delete(self, reply: Reply) -> None:
+        self._there(reply)
+        self._shelf.delete(reply.required_model())
+        reply.send(b"", 200, JSON)
+
+    def _talk(self, reply: Reply, frames: Frames) -> None:
+        self._there(reply)
+        told = list(frames(reply.body))
+        self._shelf.use(reply.required_model(), talk.keep_alive(reply.body.get("keep_alive")))
+        if reply.streams:
+            reply.send_lines(line(frame) for frame in told)
+        else:
+            reply.send_json(talk.joined(told))
+
+    def _pull(self, reply: Reply, rule: OllamaRule | None) -> None:
+        lines = self._pull_lines(reply, self._shelf.published(reply.required_model()), rule)
+        if reply.streams:
+            return reply.send_lines(_with_error(lines))
+        try:
+            for _ in lines:
+                pass
+        except PullFailed as failed:
+            raise Refused(500, str(failed)) from failed
+        return reply.send_json({"status": "success"})
+
+    def _pull_lines(
+        self, reply: Reply, model: OllamaModel | None, rule: OllamaRule | None
+    ) -> Iterator[bytes]:
+        if model is None:
+            yield line({"status": "pulling manifest"})
+            raise PullFailed(UNKNOWN_MODEL)
+        settings = self._settings
+        yield from Pull(
+            model,
+            self._shelf.blobs,
+            reply.connection,
+            bytes_per_second=settings.pull_bps,
+            progress_seconds=settings.progress_seconds,
+            rule=rule,
+        ).lines()
+        self._shelf.put(model)
+        yield line({"status": "success"})
+
+
+def _with_error(lines: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from lines
+    except PullFailed as failed:
+        yield line({"error": str(failed)})
+
+
+def _name_in_registry(path: str) -> str:
+    """The full name behind `/v2/<namespace>/<name>/manifests/<tag>`, empty for anything else."""
+    name, _, tag = path.removeprefix("/v2/").partition("/manifests/")
+    try:
+        return full_name(f"{name}:{tag}")
+    except InvalidName:
+        return ""

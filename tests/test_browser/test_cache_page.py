@@ -1,0 +1,252 @@
+"""The HF Cache tab as an administrator uses it: look, plan, delete, undo, verify, reclaim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser import Server, Visit, Visitor, fresh_server
+from tests.test_clients.caches import RepoMaker, content_bytes, picture
+from yipyap_core.domain.users import Role
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+VIT = "SmilingWolf/wd-vit-tagger-v3"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this module alone: its cache is filled and cleared as the tests like."""
+    with fresh_server(tmp_path_factory.mktemp("server")) as server:
+        server.add("alice", Role.ADMIN)
+        server.start()
+        yield server
+
+
+@pytest.fixture
+def cache_dir(house: Server) -> Path:
+    """An empty cache with an empty trash."""
+    path = house.folder / "huggingface" / "hub"
+    if path.exists():
+        path.rename(house.folder / f"was-{len(list(house.folder.iterdir()))}")
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def repo(cache_dir: Path) -> RepoMaker:
+    """Two revisions that share a file, and a partial file."""
+    repo = RepoMaker(cache_dir, VIT)
+    repo.commit({"model.safetensors": b"1" * 400_000, "same.bin": b"2" * 50_000}, refs=())
+    repo.commit({"model.safetensors": b"3" * 500_000, "same.bin": b"2" * 50_000})
+    repo.hub_partial(30_000)
+    return repo
+
+
+def open_page(visit: Visit, house: Server) -> Visitor:
+    visitor = visit(house, "hf-cache", signed_in="alice")
+    visitor.sees("HF Cache")
+    return visitor
+
+
+def row(visitor: Visitor, repo: RepoMaker) -> Locator:
+    return visitor.page.locator(f".st-key-cache-{repo.folder.replace('.', '-')}")
+
+
+def press(place: Visitor | Locator, name: str) -> None:
+    page = place.page
+    where = place.page if isinstance(place, Visitor) else place
+    where.get_by_role("button", name=name, exact=True).click()
+    expect(page.get_by_test_id("stApp")).to_be_visible()
+
+
+def metric(visitor: Visitor, label: str) -> Locator:
+    return visitor.page.get_by_test_id("stMetric").filter(has_text=label)
+
+
+def view(visitor: Visitor, name: str) -> None:
+    visitor.page.get_by_role("radio", name=name).click()
+
+
+def toast(visitor: Visitor, text: str) -> None:
+    expect(visitor.page.get_by_test_id("stToast").filter(has_text=text).first).to_be_visible()
+
+
+def test_shows_totals_directory_and_every_repository(
+    house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
+) -> None:
+    RepoMaker(cache_dir, "org/data", "dataset").commit({"t.parquet": b"5" * 1000})
+    visitor = open_page(visit, house)
+
+    expect(metric(visitor, "Total Size")).to_contain_text("951")
+    expect(metric(visitor, "Model Count")).to_contain_text("1")
+    expect(metric(visitor, "Partial files")).to_contain_text("30.0")
+    expect(metric(visitor, "Free on the volume")).to_be_visible()
+    expect(visitor.page.get_by_text(str(cache_dir))).to_be_visible()
+    expect(visitor.page.get_by_text("chosen by HF_HOME")).to_be_visible()
+    expect(row(visitor, repo)).to_contain_text("2 revisions · 1 detached")
+    expect(row(visitor, repo)).to_contain_text("Registry")
+    expect(visitor.page.get_by_text("org/data")).to_be_visible()
+    visitor.page.get_by_placeholder("Name, type or commit").fill("dataset")
+    expect(row(visitor, repo)).to_have_count(0)
+
+
+def test_refresh_sees_what_came_meanwhile(house: Server, visit: Visit, cache_dir: Path) -> None:
+    visitor = open_page(visit, house)
+    expect(visitor.page.get_by_text("The cache is empty. Download a model")).to_be_visible()
+    RepoMaker(cache_dir, "org/late").commit({"x.bin": b"1" * 1000})
+
+    press(visitor, "Refresh")
+
+    expect(visitor.page.get_by_text("org/late")).to_be_visible()
+
+
+def test_clear_needs_the_typed_word_and_can_be_undone(
+    house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
+) -> None:
+    before = picture(cache_dir)
+    visitor = open_page(visit, house)
+    press(visitor, "Clear Cache")
+    dialog = visitor.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("The volume gains 980")
+    expect(dialog).to_contain_text(VIT)
+    move = dialog.get_by_role("button", name="Move to the trash")
+    expect(move).to_be_disabled()
+    dialog.get_by_label("Type clear to confirm").fill("clear")
+    expect(move).to_be_enabled()
+    move.click()
+    toast(visitor, "went into the trash")
+    expect(dialog).to_have_count(0)
+    expect(metric(visitor, "Total Size")).to_contain_text("0 B")
+    expect(metric(visitor, "Trash")).to_contain_text("980")
+    assert picture(cache_dir) == {}
+
+    view(visitor, "Trash")
+    press(visitor, "Undo")
+
+    toast(visitor, "is back")
+    expect(metric(visitor, "Total Size")).to_contain_text("950")
+    assert picture(cache_dir) == before
+    assert repo.root.exists()
+
+
+def test_keeping_everything_deletes_nothing(
+    house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
+) -> None:
+    visitor = open_page(visit, house)
+    press(row(visitor, repo), "Delete")
+    dialog = visitor.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Keep everything").click()
+
+    expect(dialog).to_have_count(0)
+    assert content_bytes(cache_dir) == 980_000
+
+
+def test_one_revision_goes_for_good(
+    house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
+) -> None:
+    visitor = open_page(visit, house)
+    press(row(visitor, repo), "Revisions")
+    expect(row(visitor, repo)).to_contain_text("detached")
+    row(visitor, repo).get_by_role("button", name="Delete revision").first.click()
+    dialog = visitor.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("shares files with 1 revision that stay")
+    dialog.get_by_text("Free the space at once").click()
+    dialog.get_by_role("button", name="Delete for good").click()
+
+    toast(visitor, "were freed")
+    expect(row(visitor, repo)).to_contain_text("1 revision")
+    assert content_bytes(cache_dir, trash=True) in {580_000, 480_000}
+
+
+def test_a_plan_that_no_longer_holds_is_shown_anew(
+    house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
+) -> None:
+    visitor = open_page(visit, house)
+    press(row(visitor, repo), "Delete")
+    dialog = visitor.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("980")
+    repo.blob(b"9" * 20_000)
+    dialog.get_by_role("button", name="Move to the trash").click()
+
+    expect(dialog).to_contain_text("The cache has changed meanwhile")
+    expect(dialog).to_contain_text("1.00")
+    assert content_bytes(cache_dir) == 1_000_000
+    dialog.get_by_role("button", name="Move to the trash").click()
+    toast(visitor, "went into the trash")
+    assert content_bytes(cache_dir) == 0
+
+
+def test_verify_finds_a_damaged_file_and_takes_it_out(
+    house: Server, visit: Visit, repo: RepoMaker
+) -> None:
+    blob = repo.blob(b"3" * 500_000)
+    blob.write_bytes(b"4" * 500_000)
+    visitor = open_page(visit, house)
+    press(row(visitor, repo), "Verify")
+
+    damage = visitor.page.locator(".st-key-damage")
+    expect(damage).to_contain_text("1 damaged file")
+    expect(damage).to_contain_text("model.safetensors wrong content")
+    press(damage, "Fetch just these files again")
+    expect(damage).to_have_count(0)
+    assert not blob.exists()
+
+
+def test_reclaim_makes_one_plan_of_the_chosen(
+    house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
+) -> None:
+    assert repo.root.exists()
+    visitor = open_page(visit, house)
+    view(visitor, "Reclaim")
+    expect(visitor.page.get_by_text("Detached revisions")).to_be_visible()
+    press(visitor, "Plan for 2 suggestions")
+    dialog = visitor.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("The volume gains 430")
+    dialog.get_by_role("button", name="Move to the trash").click()
+    toast(visitor, "went into the trash")
+    assert content_bytes(cache_dir) == 550_000
+
+
+def test_the_trash_is_emptied_after_a_question(
+    house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
+) -> None:
+    visitor = open_page(visit, house)
+    press(row(visitor, repo), "Delete")
+    visitor.page.get_by_role("dialog").get_by_role("button", name="Move to the trash").click()
+    toast(visitor, "went into the trash")
+    view(visitor, "Trash")
+    press(visitor, "Empty the trash")
+    press(visitor.page.get_by_role("dialog"), "Purge for good")
+
+    toast(visitor, "were freed")
+    expect(visitor.page.get_by_text("The trash is empty.")).to_be_visible()
+    assert content_bytes(cache_dir, trash=True) == 0
+
+
+def test_the_doctor_and_warnings_speak(
+    house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
+) -> None:
+    snapshot = next((repo.root / "snapshots").iterdir())
+    (snapshot / "lost.bin").symlink_to("../../blobs/nowhere")
+    (cache_dir / "stray").mkdir()
+    visitor = open_page(visit, house)
+
+    expect(
+        visitor.page.get_by_text("'stray' in the cache folder is not a repository")
+    ).to_be_visible()
+    expect(row(visitor, repo)).to_contain_text("have lost their blob")
+    view(visitor, "Store doctor")
+    expect(visitor.page.get_by_text("A file could be made and removed.")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_scrolls_sideways(house: Server, visit: Visit, repo: RepoMaker, width: int) -> None:
+    visitor = visit(house, "hf-cache", signed_in="alice", width=width)
+    expect(row(visitor, repo)).to_be_visible()
+
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert visitor.page.evaluate(overflow) <= 0

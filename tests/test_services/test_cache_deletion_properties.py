@@ -1,0 +1,193 @@
+"""Deletions as properties over caches of any shape, and under kills at every step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import scan_cache_dir
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.test_clients.caches import RepoMaker, content_bytes, picture, share
+from tests.test_services.cache_kit import ADMIN, CacheKit, two_revisions
+from yipyap_core.domain.deletion import PlanKind, PlanRequest
+
+PRUNE = PlanRequest(PlanKind.PRUNE)
+
+
+def assert_sound(cache_dir: Path) -> None:
+    assert not scan_cache_dir(cache_dir).warnings
+
+
+# properties
+
+CONTENTS = st.integers(0, 5)
+FILES = st.dictionaries(st.sampled_from(["a.bin", "s/b.bin", "s/t/c.json", "d.txt"]), CONTENTS)
+REVISION = st.tuples(FILES, st.lists(st.sampled_from(["main", "v1", "refs/pr/1"]), unique=True))
+REPOSITORY = st.fixed_dictionaries(
+    {
+        "revisions": st.lists(REVISION, max_size=3),
+        "links": st.booleans(),
+        "orphans": st.lists(CONTENTS, max_size=2),
+        "partials": st.integers(0, 2),
+        "shared": st.sets(CONTENTS, max_size=2),
+    }
+)
+CACHE = st.lists(REPOSITORY, min_size=1, max_size=3)
+
+
+def build(cache_dir: Path, repositories: list[dict[str, Any]]) -> list[RepoMaker]:
+    makers = []
+    for number, wanted in enumerate(repositories):
+        repo = RepoMaker(cache_dir, f"org/name-{number}")
+        (repo.root / "snapshots").mkdir(parents=True)
+        taken: set[str] = set()
+        for files, refs in wanted["revisions"]:
+            free = tuple(ref for ref in refs if ref not in taken)
+            taken.update(free)
+            contents = {name: bytes([65 + one]) * (one * 100 + 1) for name, one in files.items()}
+            repo.commit(contents, refs=free, links=wanted["links"])
+        for one in wanted["orphans"]:
+            repo.blob(bytes([97 + one]) * (one * 10 + 1))
+        for one in range(wanted["partials"]):
+            repo.own_partial(7 + one, f"{one}" * 64)
+        for one in wanted["shared"]:
+            content = bytes([65 + one]) * (one * 100 + 1)
+            blob = repo.blob(content)
+            share(repo, blob, f"{one:064x}")
+        makers.append(repo)
+    return makers
+
+
+@given(
+    repositories=CACHE,
+    kind=st.sampled_from(
+        [PlanKind.EVERYTHING, PlanKind.PRUNE, PlanKind.REPOSITORY, PlanKind.REVISION]
+    ),
+    choice=st.integers(0, 8),
+    purge=st.booleans(),
+)
+def test_freed_bytes_are_exact_and_nothing_that_stays_loses_anything(
+    repositories: list[dict[str, Any]], kind: PlanKind, choice: int, purge: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        cache_dir = Path(folder) / "hub"
+        makers = build(cache_dir, repositories)
+        kit = CacheKit(cache_dir)
+        request = _request(kind, makers, choice)
+        before, size = picture(cache_dir), content_bytes(cache_dir)
+        soundness = len(scan_cache_dir(cache_dir).warnings)
+
+        plan = kit.service.deletion.plan(ADMIN, request, purge=purge)
+        done = kit.service.deletion.execute(ADMIN, plan.plan_id)
+
+        gained = size - content_bytes(cache_dir)
+        assert plan.freed_bytes == done.freed_bytes == gained
+        assert content_bytes(cache_dir, trash=True) == size - done.freed_now_bytes
+        assert len(scan_cache_dir(cache_dir).warnings) <= soundness
+        _assert_survivors_are_whole(cache_dir, before)
+        assert picture(cache_dir).items() <= before.items()
+        if done.trash_id is not None:
+            kit.service.deletion.restore(ADMIN, done.trash_id)
+            assert picture(cache_dir) == before
+            total = kit.restarted().refresh(ADMIN).total_size_bytes
+            assert kit.service.info(ADMIN).total_size_bytes == total
+
+
+def _request(kind: PlanKind, makers: list[RepoMaker], choice: int) -> PlanRequest:
+    repo = makers[choice % len(makers)]
+    commits = sorted(path.name for path in (repo.root / "snapshots").iterdir())
+    if kind is PlanKind.REVISION and commits:
+        return PlanRequest(kind, repo.folder, commits[choice % len(commits)])
+    if kind in {PlanKind.REVISION, PlanKind.REPOSITORY}:
+        return PlanRequest(PlanKind.REPOSITORY, repo.folder)
+    return PlanRequest(kind)
+
+
+def _assert_survivors_are_whole(cache_dir: Path, before: dict[str, str]) -> None:
+    for path in cache_dir.glob("*/snapshots/**/*"):
+        if path.is_symlink():
+            relative = path.relative_to(cache_dir).as_posix()
+            assert before[relative] == f"-> {path.readlink()}"
+            assert path.exists(), f"{relative} lost its blob"
+
+
+# kills
+
+
+def _die_at_rename(number: int) -> None:
+    """Let SIGKILL strike this process before its `number`th rename."""
+    seen = 0
+
+    def count(event: str, _: tuple[Any, ...]) -> None:
+        nonlocal seen
+        if event == "os.rename":
+            seen += 1
+            if seen == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+
+
+def _in_a_child_that_dies(number: int, kit: CacheKit, plan_id: str) -> bool:
+    """Execute a plan in a process that is killed on the way; whether it was."""
+    child = os.fork()
+    if not child:
+        try:
+            kit.engine.dispose(close=False)
+            _die_at_rename(number)
+            kit.restarted().deletion.execute(ADMIN, plan_id)
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("purge", [False, True], ids=["trash", "purge"])
+def test_a_kill_at_any_step_leaves_a_sound_cache_and_the_plan_goes_on(
+    tmp_path: Path, purge: bool
+) -> None:
+    for number in range(1, 40):
+        root = tmp_path / str(number)
+        kit = CacheKit(root / "hub", _folder(root) / "db.sqlite3")
+        repo, old, new = two_revisions(kit.cache_dir)
+        RepoMaker(kit.cache_dir, "org/second").commit({"x.bin": b"7" * 700}, refs=())
+        repo.own_partial(50)
+        loose = repo.commit({"l.bin": b"8" * 80, "same.bin": b"2" * 200}, refs=())
+        plan = kit.service.deletion.plan(ADMIN, PRUNE, purge=purge)
+        assert plan.freed_bytes == 700 + 50 + 80
+        kit.engine.dispose()
+
+        killed = _in_a_child_that_dies(number, kit, plan.plan_id)
+        if not killed:
+            break
+
+        assert_sound(kit.cache_dir)
+        again = kit.restarted()
+        again.upkeep.run()
+        assert_sound(kit.cache_dir)
+        again.deletion.execute(ADMIN, plan.plan_id)
+        assert_sound(kit.cache_dir)
+        assert content_bytes(kit.cache_dir) == 600
+        assert {path.name for path in (repo.root / "snapshots").iterdir()} == {old, new}
+        kept = sum(entry.bytes for entry in again.deletion.trash(ADMIN))
+        assert kept == content_bytes(kit.cache_dir, trash=True) - 600
+        if not purge:
+            for entry in again.deletion.trash(ADMIN):
+                again.deletion.restore(ADMIN, entry.id)
+            assert content_bytes(kit.cache_dir) == 600 + 830
+            assert (repo.root / "snapshots" / loose / "l.bin").exists()
+    else:
+        pytest.fail("the execution never came to its end")
+    assert number > 5
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True)
+    (path / "hub").mkdir()
+    return path

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import snapshot_download
+
+from tests.standins.hub import Hub
+from tests.test_services.download_rig import Rig
+from yipyap_core.domain.downloads import DownloadState
+from yipyap_core.domain.verified import BlobStamp
+from yipyap_core.services.download_presence import CachePresence
+from yipyap_core.stores.verified import VerifiedStore
+
+
+class CountingStore(VerifiedStore):
+    """Counts how often a whole model was looked at."""
+
+    looks = 0
+
+    def of_folder(self, repo_folder: str) -> frozenset[BlobStamp]:
+        self.looks += 1
+        return super().of_folder(repo_folder)
+
+
+@pytest.fixture
+def rig(tmp_path: Path, hub: Hub) -> Iterator[Rig]:
+    hub.add_repo("org/m", {"a.json": b"{}", "sub/b.txt": b"b"})
+    rig = Rig(tmp_path / "server", hub).start()
+    rig.shelf.add("m", "org/m")
+    yield rig
+    rig.close()
+
+
+def test_a_model_is_looked_at_again_only_when_its_folders_moved(rig: Rig) -> None:
+    rig.download("m")
+    store = CountingStore(rig.engine)
+    presence = CachePresence(rig.cache, store)
+    spec = rig.shelf.get("m")
+    for _ in range(5):
+        assert presence.of(spec).verified
+    assert store.looks == 1
+    assert not presence.changed([spec])
+    name = next(rig.cache.glob("models--*/snapshots/*/sub/b.txt"))
+    target = name.readlink()
+    name.unlink()
+    assert presence.changed([spec])
+    assert not presence.of(spec).is_complete
+    name.symlink_to(target)
+    assert presence.changed([spec])
+    assert presence.of(spec).is_complete
+    presence.drop(spec.repo.folder_name)
+    presence.of(spec)
+    assert store.looks == 3
+
+
+def test_a_complete_commit_counts_although_the_branch_has_moved_on(rig: Rig, hub: Hub) -> None:
+    first = rig.download("m").resolved_commit
+    assert first is not None
+    second = hub.commit("org/m", {"a.json": b'{"new": 1}'})
+    snapshot_download(
+        "org/m",
+        cache_dir=rig.cache,
+        endpoint=hub.endpoint,
+        revision="main",
+        allow_patterns=["a.json"],
+    )
+    ref = rig.cache / "models--org--m" / "refs" / "main"
+    assert ref.read_text(encoding="utf-8") == second  # and b.txt is not there for it
+    status = rig.service.status("m")
+    assert (status.status, status.resolved_commit) == (DownloadState.COMPLETED, first)
+
+
+def test_a_fixed_commit_needs_no_ref(rig: Rig, hub: Hub) -> None:
+    commit = hub.commit("org/m", {"c.txt": b"c"})
+    hub.commit("org/m", {"d.txt": b"d"})
+    rig.shelf.add("fixed", "org/m", revision=commit)
+    done = rig.download("fixed")
+    assert (done.verified, done.resolved_commit, done.progress.files_total) == (True, commit, 3)
+    assert not (rig.cache / "models--org--m" / "refs" / commit).exists()
+
+
+def test_two_models_of_one_repository_share_what_is_there(rig: Rig, hub: Hub) -> None:
+    rig.shelf.add("part", "org/m", allow_patterns=("sub/*",))
+    rig.download("m")
+    hub.forget_requests()
+    assert rig.service.status("part").status is DownloadState.COMPLETED
+    assert rig.service.status("part").verified
+    assert not hub.requests
+
+
+def test_a_listing_that_is_damaged_is_as_none_and_is_mended(rig: Rig) -> None:
+    rig.download("m")
+    tree = next(rig.cache.glob("models--*/trees/*.json"))
+    for text in ("", "[]", '{"format_version": 9}', '{"format_version": 1, "files": {"../x": {}}}'):
+        tree.write_text(text, encoding="utf-8")
+        rig.service.refresh()
+        assert rig.service.status("m").status is DownloadState.NOT_STARTED
+    assert rig.download("m").verified

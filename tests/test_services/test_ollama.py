@@ -1,0 +1,347 @@
+"""The service: a status that is always a value, pulls that outlive browsers and servers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.standins.ollama import (
+    HTML,
+    Ollama,
+    OllamaModel,
+    PullCut,
+    PullError,
+    PullLines,
+    PullStall,
+    disk_full,
+)
+from tests.test_services.ollama_kit import ADMIN, USER, OllamaKit
+from yipyap_core.domain.downloads import DownloadState
+from yipyap_core.domain.jobs import JobState, Phase
+from yipyap_core.domain.ollama import Freshness
+from yipyap_core.errors import (
+    DownloadsDisabled,
+    Forbidden,
+    InvalidName,
+    OllamaUnavailable,
+    UnknownJob,
+)
+from yipyap_core.services.ollama_pulls import parse_names
+
+LLAMA = OllamaModel("llama2:7b", size_bytes=4_000_000, weight_layers=3)
+QWEN = OllamaModel("qwen3:8b")
+
+
+@pytest.fixture
+def kit(tmp_path: Path, ollama: Ollama) -> Iterator[OllamaKit]:
+    with OllamaKit(tmp_path, ollama).running() as running:
+        yield running
+
+
+def test_status_tells_version_and_assistant(kit: OllamaKit, ollama: Ollama) -> None:
+    missing = kit.service.status(ADMIN)
+    ollama.install(QWEN)
+    ready = kit.service.status(ADMIN)
+
+    assert (missing.available, missing.version, missing.error) == (True, "0.13.5", None)
+    assert not missing.assistant.available
+    assert "pull it first" in (missing.assistant.reason or "")
+    assert (ready.assistant.available, ready.assistant.reason) == (True, None)
+
+
+def test_an_absent_service_is_a_value_and_it_recovers(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.stop()
+    away = kit.service.status(ADMIN)
+    with pytest.raises(OllamaUnavailable):
+        kit.service.models(ADMIN)
+    ollama.start()
+    back = kit.service.status(ADMIN)
+
+    assert (away.available, away.error) == (False, "Ollama service not available")
+    assert "ollama serve" in (away.hint or "")
+    assert back.available
+
+
+@pytest.mark.parametrize("address", ["", "http://a b", "ftp://x", "nowhere.invalid:1"])
+def test_a_bad_address_is_a_value_too(kit: OllamaKit, address: str) -> None:
+    kit.base_url = address or "ftp://"
+
+    assert not kit.service.status(ADMIN).available
+
+
+def test_a_service_that_answers_html_is_not_available(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.inject(HTML)
+
+    status = kit.service.status(ADMIN)
+
+    assert not status.available
+    assert "is not Ollama" in (status.hint or "")
+
+
+def test_a_recent_status_asks_once(kit: OllamaKit, ollama: Ollama) -> None:
+    first = kit.service.recent_status(ADMIN, max_age_seconds=3600)
+    asked = len(ollama.requests)
+
+    assert kit.service.recent_status(ADMIN, max_age_seconds=3600) is first
+    assert len(ollama.requests) == asked
+
+
+def test_models_say_what_is_loaded(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.install(LLAMA, QWEN)
+    for _ in kit.service.chat(ADMIN, "qwen3:8b", [{"role": "user", "content": "x"}]):
+        pass
+
+    found = {model.name: model.loaded for model in kit.service.models(ADMIN)}
+    kit.service.unload(ADMIN, "qwen3:8b")
+
+    assert found == {"llama2:7b": False, "qwen3:8b": True}
+    assert kit.service.loaded(ADMIN) == ()
+
+
+def test_updates_compare_digests_without_pulling(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.install(LLAMA, QWEN, OllamaModel("own:1b"))
+    ollama.publish(dataclasses.replace(QWEN, edition=2, size_bytes=5_000_000))
+    ollama.install(OllamaModel("example.org/a/b:1"))
+
+    found = {check.name: check for check in kit.service.updates(ADMIN)}
+
+    assert found["llama2:7b"].state is Freshness.CURRENT
+    assert found["qwen3:8b"].state is Freshness.OUTDATED
+    assert (found["qwen3:8b"].size_bytes or 0) > 5_000_000
+    assert found["example.org/a/b:1"].state is Freshness.UNKNOWN
+    assert "another registry" in (found["example.org/a/b:1"].reason or "")
+
+
+def test_updates_without_a_registry_say_so(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.install(LLAMA)
+    ollama.inject(HTML, path="/v2/*")
+
+    [check] = kit.service.updates(ADMIN)
+
+    assert (check.state, check.reason) == (
+        Freshness.UNKNOWN,
+        "The registry's answer is not a manifest.",
+    )
+
+
+# pulls
+
+
+def test_a_pull_runs_to_its_end(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.publish(LLAMA)
+
+    pull = kit.pulls.start(ADMIN, "ollama run llama2:7b")
+    done = kit.ended(pull)
+
+    assert pull.status.status is DownloadState.DOWNLOADING
+    assert (done.name, done.actor) == ("llama2:7b", "ada")
+    assert done.status.status is DownloadState.COMPLETED
+    progress = done.status.progress
+    assert (progress.bytes_done, progress.bytes_total) == (LLAMA.total_bytes,) * 2
+    assert (progress.files_done, progress.percent) == (len(LLAMA.layers), 100.0)
+    assert "llama2:7b" in ollama.installed
+
+
+def test_bytes_done_never_fall_while_layers_appear(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.publish(LLAMA)
+    ollama.configure(pull_bps=6_000_000)
+
+    pull = kit.pulls.start(ADMIN, "llama2:7b")
+    seen: list[int] = []
+    kit.wait(pull, lambda one: _note(seen, one.status.progress.bytes_done) and _ended(one))
+
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 3
+    assert seen[-1] == LLAMA.total_bytes
+
+
+def _note(seen: list[int], value: int) -> bool:
+    seen.append(value)
+    return True
+
+
+def _ended(pull: Any) -> bool:
+    return pull.status.status is not DownloadState.DOWNLOADING
+
+
+def test_the_same_name_joins(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.publish(OllamaModel("llama2:latest"))
+    rule = ollama.inject(PullStall(after_bytes=0))
+
+    first = kit.pulls.start(ADMIN, "llama2")
+    second = kit.pulls.start(ADMIN, "library/llama2:latest")
+    rule.release.set()
+
+    assert first.pull_id == second.pull_id
+    kit.ended(first)
+    assert sum(one.path == "/api/pull" for one in ollama.requests) == 1
+
+
+def test_several_names_are_queued(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.publish(LLAMA, QWEN, OllamaModel("gemma3:4b"))
+
+    pulls = kit.pulls.start_many(ADMIN, "llama2:7b, qwen3:8b\nollama run gemma3:4b")
+
+    assert [kit.ended(pull).status.status for pull in pulls] == [DownloadState.COMPLETED] * 3
+    assert {pull.name for pull in kit.pulls.pulls(ADMIN)} == {"llama2:7b", "qwen3:8b", "gemma3:4b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a b", ["a", "b"]),
+        ("a,b;a", ["a", "b"]),
+        ("ollama pull a\nollama pull b:1", ["a", "b:1"]),
+    ],
+)
+def test_texts_are_split_into_names(text: str, names: list[str]) -> None:
+    assert parse_names(text) == names
+
+
+@pytest.mark.parametrize("text", ["", " , ", "ollama run", "a ../b"])
+def test_texts_without_names_are_refused(text: str) -> None:
+    with pytest.raises(InvalidName):
+        parse_names(text)
+
+
+def test_an_unknown_name_fails_with_ollamas_words(kit: OllamaKit) -> None:
+    done = kit.ended(kit.pulls.start(ADMIN, "nothing:1b"))
+
+    assert done.status.status is DownloadState.FAILED
+    assert done.status.error is not None
+    assert done.status.error.message == "pull model manifest: file does not exist"
+    assert done.status.error.code == "unknown_model"
+    assert "ollama.com/library" in done.status.error.hint
+
+
+def test_a_full_disk_there_fails_with_a_hint(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(disk_full(after_bytes=1_000_000))
+
+    done = kit.ended(kit.pulls.start(ADMIN, "llama2:7b"))
+
+    assert done.status.error is not None
+    assert (done.status.error.code, done.status.error.retryable) == ("disk_full", False)
+    assert "delete models there" in done.status.error.hint
+
+
+def test_a_broken_line_is_asked_for_again_and_goes_on(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(PullCut(after_bytes=2_000_000), count=1)
+
+    pull = kit.pulls.start(ADMIN, "llama2:7b")
+    seen: list[int] = []
+    done = kit.wait(pull, lambda one: _note(seen, one.status.progress.bytes_done) and _ended(one))
+
+    assert done.status.status is DownloadState.COMPLETED
+    assert seen == sorted(seen)
+    assert sum(one.path == "/api/pull" for one in ollama.requests) == 2
+    kinds = [event.kind for event in kit.jobs.events(pull.pull_id)]
+    assert "retry" in kinds
+
+
+def test_unknown_statuses_are_noted_and_change_nothing(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.publish(LLAMA)
+    odd = ({"status": "warming the hearth"}, {"status": "x" * 5000}, {"digest": "sha256:0"})
+    ollama.inject(PullLines(odd, after_bytes=100), count=1)
+
+    done = kit.ended(kit.pulls.start(ADMIN, "llama2:7b"))
+
+    assert done.status.status is DownloadState.COMPLETED
+    notes = [event.message for event in kit.jobs.events(done.pull_id) if event.kind == "ollama"]
+    assert "warming the hearth" in notes
+
+
+def test_a_stream_that_ends_without_success_is_no_success(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(PullError("", after_bytes=0))
+
+    done = kit.ended(kit.pulls.start(ADMIN, "llama2:7b"))
+
+    assert done.status.status is DownloadState.FAILED
+
+
+def test_cancel_ends_a_blocked_pull_there_too(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(PullStall(after_bytes=1_500_000))
+    pull = kit.pulls.start(ADMIN, "llama2:7b")
+    kit.wait(pull, lambda one: one.status.progress.bytes_done >= 1_000_000)
+
+    kit.pulls.cancel(ADMIN, pull.pull_id)
+
+    done = kit.wait(pull, _ended)
+    assert done.status.phase is Phase.CANCELLED
+    assert kit.jobs.get(pull.pull_id).state is JobState.CANCELLED
+
+
+def test_a_failed_pull_is_tried_again(kit: OllamaKit, ollama: Ollama) -> None:
+    failed = kit.ended(kit.pulls.start(ADMIN, "llama2:7b"))
+    ollama.publish(LLAMA)
+
+    again = kit.pulls.retry(ADMIN, failed.pull_id)
+
+    assert kit.ended(again).status.status is DownloadState.COMPLETED
+
+
+def test_a_pull_survives_a_restart_of_our_server(tmp_path: Path, ollama: Ollama) -> None:
+    ollama.publish(LLAMA)
+    rule = ollama.inject(PullStall(after_bytes=2_000_000), count=1)
+    before = OllamaKit(tmp_path, ollama)
+    with before.running():
+        pull = before.pulls.start(ADMIN, "llama2:7b")
+        before.wait(pull, lambda one: one.status.progress.bytes_done >= 1_500_000)
+    rule.release.set()
+
+    with before.again().running() as after:
+        done = after.ended(pull)
+
+    assert done.status.status is DownloadState.COMPLETED
+    assert done.status.progress.bytes_done == LLAMA.total_bytes
+
+
+def test_an_absent_service_refuses_a_pull_at_once(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.stop()
+
+    with pytest.raises(OllamaUnavailable):
+        kit.pulls.start(ADMIN, "llama2:7b")
+    assert kit.pulls.pulls(ADMIN) == ()
+
+
+def test_pulls_are_model_downloads_and_can_be_disabled(kit: OllamaKit) -> None:
+    kit.disabled = True
+
+    with pytest.raises(DownloadsDisabled):
+        kit.pulls.start(ADMIN, "llama2:7b")
+
+
+def test_only_administrators_may_do_anything(kit: OllamaKit) -> None:
+    service, pulls = kit.service, kit.pulls
+    calls: list[Any] = [
+        lambda: service.status(USER),
+        lambda: service.recent_status(USER),
+        lambda: service.models(USER),
+        lambda: service.loaded(USER),
+        lambda: service.show(USER, "a"),
+        lambda: service.delete(USER, "a"),
+        lambda: service.unload(USER, "a"),
+        lambda: service.chat(USER, "a", []),
+        lambda: service.updates(USER),
+        lambda: pulls.start(USER, "a"),
+        lambda: pulls.start_many(USER, "a"),
+        lambda: pulls.pulls(USER),
+        lambda: pulls.get(USER, "a"),
+        lambda: pulls.cancel(USER, "a"),
+        lambda: pulls.retry(USER, "a"),
+    ]
+    for call in calls:
+        with pytest.raises(Forbidden):
+            call()
+
+
+def test_an_unknown_pull_is_an_error_of_its_own(kit: OllamaKit) -> None:
+    with pytest.raises(UnknownJob):
+        kit.pulls.get(ADMIN, "none")

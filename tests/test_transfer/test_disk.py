@@ -1,0 +1,164 @@
+"""A volume that is full, read-only, or without links: real file systems in a namespace."""
+
+from __future__ import annotations
+
+import errno
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.standins.hub import Hub, Pattern, RemoteHub, Source
+from tests.test_transfer.runner import ROOT
+from tests.test_transfer.support import REPO, Control, plan_of, transfer_of
+from yipyap_core.domain.downloads import DownloadPlan
+from yipyap_core.errors import UnsafePath
+from yipyap_core.transfer import linking, present
+from yipyap_core.transfer.layout import Layout
+from yipyap_core.transfer.linking import link
+from yipyap_core.transfer.options import MIB
+
+LARGE = "model.safetensors"
+FILES: dict[str, Source] = {LARGE: Pattern(12 * MIB), "config.json": b"{}"}
+
+
+def run_mounted(
+    hub: RemoteHub, folder: Path, plan: DownloadPlan, *steps: str, **more: Any
+) -> list[dict[str, Any]]:
+    """Run shell steps in a mount namespace of their own; TRANSFER stands for the transfer."""
+    folder.mkdir(exist_ok=True)
+    given = {
+        "endpoint": hub.endpoint,
+        "cache_dir": str(folder / "hub"),
+        "repo_id": plan.repo.repo_id,
+        "commit": plan.commit,
+        "files": [asdict(file) for file in plan.files],
+        **more,
+    }
+    question = folder.with_suffix(".json")
+    question.write_text(json.dumps(given))
+    transfer = f"{sys.executable} -m tests.test_transfer.runner < {question}"
+    script = " && ".join(["set -e", *steps]).replace("TRANSFER", transfer)
+    result = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_full_disk_keeps_what_is_complete_and_goes_on_when_there_is_room(
+    remote_hub: RemoteHub, tmp_path: Path
+) -> None:
+    hub = remote_hub
+    plan = plan_of(hub, hub.add_repo(REPO, FILES))
+    folder = tmp_path / "volume"
+
+    events = run_mounted(
+        hub,
+        folder,
+        plan,
+        f"mount -t tmpfs -o size=6m tmpfs {folder}",
+        "TRANSFER",
+        f"mount -o remount,size=40m {folder}",
+        "TRANSFER",
+    )
+
+    full, done = [event for event in events if "end" in event]
+    assert full["end"] == "disk_full"
+    assert LARGE in full["message"]
+    assert full["needed"] > 6 * MIB
+    assert full["free"] < MIB
+    assert {event["done"] for event in events[: events.index(full)] if "done" in event} == {
+        "config.json"
+    }
+    assert done["end"] == "done"
+    assert done["kept"] >= 4 * MIB
+    assert done["kept"] + done["fetched"] == plan.total_bytes
+
+
+def test_a_read_only_cache_says_so(remote_hub: RemoteHub, tmp_path: Path) -> None:
+    hub = remote_hub
+    plan = plan_of(hub, hub.add_repo(REPO, FILES))
+    folder = tmp_path / "volume"
+
+    events = run_mounted(hub, folder, plan, f"mount -t tmpfs -o ro tmpfs {folder}", "TRANSFER")
+
+    assert events[-1]["end"] == "cache_read_only"
+    assert str(tmp_path) not in events[-1]["message"]
+
+
+def test_a_complete_read_only_cache_is_complete(remote_hub: RemoteHub, tmp_path: Path) -> None:
+    hub = remote_hub
+    plan = plan_of(hub, hub.add_repo(REPO, FILES))
+    folder = tmp_path / "volume"
+
+    events = run_mounted(
+        hub,
+        folder,
+        plan,
+        f"mount -t tmpfs tmpfs {folder}",
+        "TRANSFER",
+        f"mount -o remount,ro {folder}",
+        "TRANSFER",
+    )
+
+    assert [event["end"] for event in events if "end" in event] == ["done", "done"]
+
+
+def test_without_links_the_name_is_the_file_itself(
+    hub: Hub, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(hub, hub.add_repo(REPO, FILES))
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "the volume has no links")
+
+    # No file system without links can be mounted by an ordinary user; the refusal is its own.
+    monkeypatch.setattr(linking, "make_link", refuse)
+    transfer_of(hub.endpoint, cache_dir).run(plan, control=Control())
+
+    layout = Layout(cache_dir, plan.repo, plan.commit)
+    for file in plan.files:
+        assert not layout.pointer(file).is_symlink()
+        assert layout.is_linked(file)
+    assert present(plan, cache_dir).complete
+    again = Control()
+    transfer_of(hub.endpoint, cache_dir).run(plan, control=again)
+    assert again.fetched == 0
+
+
+def test_a_link_in_the_snapshot_cannot_lead_a_name_out_of_it(
+    hub: Hub, cache_dir: Path, tmp_path: Path
+) -> None:
+    plan = plan_of(hub, hub.add_repo(REPO, {"sub/config.json": b"{}"}))
+    layout = Layout(cache_dir, plan.repo, plan.commit)
+    layout.prepare()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (layout.snapshot / "sub").symlink_to(outside)
+
+    with pytest.raises(UnsafePath):
+        transfer_of(hub.endpoint, cache_dir).run(plan, control=Control())
+
+    assert list(outside.iterdir()) == []
+
+
+def test_a_name_that_leads_elsewhere_is_pointed_anew(hub: Hub, cache_dir: Path) -> None:
+    plan = plan_of(hub, hub.add_repo(REPO, {"config.json": b"{}"}))
+    layout = Layout(cache_dir, plan.repo, plan.commit)
+    layout.prepare()
+    layout.pointer(plan.files[0]).symlink_to("../../blobs/" + "0" * 40)
+
+    transfer_of(hub.endpoint, cache_dir).run(plan, control=Control())
+
+    assert layout.pointer(plan.files[0]).read_bytes() == b"{}"
+    link(layout, plan.files[0])
+    assert present(plan, cache_dir).complete

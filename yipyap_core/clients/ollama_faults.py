@@ -1,0 +1,97 @@
+"""What an Ollama service says when it refuses, as our own errors with a hint that repairs."""
+
+from __future__ import annotations
+
+from yipyap_core.errors import NotFound, OllamaUnavailable, TransferError, YipyapError
+
+HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
+    (
+        ("no space left", "not enough space", "disk quota"),
+        "disk_full",
+        False,
+        "The disk of the Ollama service is full: delete models there, then pull again.",
+    ),
+    (
+        ("file does not exist", "manifest unknown", "not found"),
+        "unknown_model",
+        False,
+        "The registry has no such model or tag: look the name up on ollama.com/library.",
+    ),
+    (
+        ("requires a newer version", "newer version of ollama"),
+        "ollama_outdated",
+        False,
+        "Update Ollama on its machine, then pull again.",
+    ),
+    (
+        ("unauthorized", "access denied", "authentication", "forbidden"),
+        "access_denied",
+        False,
+        "The registry refuses access: the model may be private; sign Ollama in there.",
+    ),
+    (
+        ("invalid model name", "invalid name"),
+        "invalid_name",
+        False,
+        "Write it as model:tag, such as llama2:7b.",
+    ),
+    (
+        ("digest mismatch",),
+        "hash_mismatch",
+        True,
+        "Something alters the data on its way to Ollama; check its proxies, then pull again.",
+    ),
+    (
+        ("no such host", "connection refused", "timeout", "max retries", "eof", "reset by peer",
+         "network is unreachable", "tls", "dial tcp"),
+        "registry_unreachable",
+        True,
+        "Ollama cannot reach its registry: check the network and HTTPS_PROXY on its machine,"
+        " then pull again; it goes on from what is there.",
+    ),
+)  # fmt: skip
+"""Words in Ollama's sentence -> our code, whether a retry may help, what to do."""
+MAX_WORDS = 500
+
+
+class OllamaRefusal(TransferError):
+    """The service refused or failed, in its own words."""
+
+    code = "ollama_error"
+    hint = "The words are Ollama's own; its log says more. Retry when the cause is gone."
+
+    def __init__(self, words: str) -> None:
+        """Keep Ollama's sentence, and find the hint and the code that belong to it."""
+        shown = words.strip()[:MAX_WORDS] or "Ollama gave no reason"
+        super().__init__(shown)
+        lowered = shown.lower()
+        for marks, code, retryable, hint in HINTS:
+            if any(mark in lowered for mark in marks):
+                self.code, self.retryable, self.hint = code, retryable, hint
+                return
+
+
+def unavailable(reason: str) -> OllamaUnavailable:
+    """Say that the service is away, and in the hint how that was seen."""
+    error = OllamaUnavailable()
+    error.hint = f"{reason} {OllamaUnavailable.hint}"
+    return error
+
+
+def not_ollama(base_url: str) -> OllamaUnavailable:
+    """Say that something answers there that is not Ollama, such as a proxy's page."""
+    return unavailable(f"What answers at {base_url} is not Ollama.")
+
+
+def refused(base_url: str, status: int, words: str, name: str | None) -> YipyapError:
+    """Choose the error for an answer that is not a success.
+
+    A status below zero is an error in the middle of a stream that began well.
+    """
+    if words.lstrip().startswith("<") or 300 <= status < 400:
+        return not_ollama(base_url)
+    if status == 404 and name is not None:
+        hint = "The list of installed models says which names exist."
+        message = f"Ollama has no model named {name[:80]!r}."
+        return NotFound(message, code="unknown_model", hint=hint)
+    return OllamaRefusal(words)

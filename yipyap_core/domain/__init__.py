@@ -1,0 +1,1 @@
+"""Pure frozen values and the rules between them; no input, no output, no clock."""

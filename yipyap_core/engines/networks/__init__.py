@@ -1,0 +1,1 @@
+"""Networks of our own that read published weights. They import torch: only workers come here."""

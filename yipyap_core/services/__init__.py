@@ -1,0 +1,1 @@
+"""The use cases: the only rooms that pages and routes may enter."""

@@ -1,0 +1,295 @@
+"""Deletions from the cache: planned, shown, executed into the trash, undone, purged."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from yipyap_core.clients.cache_faults import (
+    CacheNotWritable,
+    CacheSpansVolumes,
+    CacheVolumeFull,
+)
+from yipyap_core.clients.cache_removal import remove_in_place
+from yipyap_core.clients.cache_trash import CacheTrash
+from yipyap_core.clients.hub_cache import HubCache
+from yipyap_core.domain.deletion import (
+    DeletionPlan,
+    KeptItem,
+    PlanItem,
+    PlanRequest,
+    with_purge,
+)
+from yipyap_core.domain.trash import Restored, TrashEntry, TrashItem, TrashState
+from yipyap_core.domain.users import Principal
+from yipyap_core.errors import ModelInUse, NotFound, StalePlan
+from yipyap_core.services.cache_plan_json import plan_from_json, plan_to_json
+from yipyap_core.services.cache_plans import CachePlanner
+from yipyap_core.services.cache_watch import CacheWatch
+from yipyap_core.stores.cache import PlanStore
+
+PLAN_HOURS = 24
+"""How long a plan that nobody executed is kept."""
+log = logging.getLogger(__name__)
+
+
+class PlanIsStale(StalePlan):
+    """The cache changed after the plan was made; `plan` is what holds now."""
+
+    def __init__(self, plan: DeletionPlan) -> None:
+        """Carry the new plan, so that it can be shown and confirmed."""
+        super().__init__("The cache has changed since this plan was made; nothing was deleted.")
+        self.plan = plan
+
+
+class UnknownPlan(NotFound):
+    """No plan has this id, or it was forgotten after a day."""
+
+    code = "unknown_plan"
+    hint = "Make the plan again with a dry run."
+
+
+class UnknownTrash(NotFound):
+    """The trash has no entry of this id."""
+
+    code = "unknown_trash"
+    hint = "GET /api/hf-cache/trash lists what can be brought back."
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What an executed plan did."""
+
+    plan: DeletionPlan
+    freed_bytes: int
+    """What went out of the cache; the volume gains it now or when the trash is purged."""
+    deleted: tuple[PlanItem, ...]
+    kept: tuple[KeptItem, ...]
+    trash_id: str | None
+    """Where it can be brought back from; None when it was freed at once."""
+
+    @property
+    def trashed(self) -> bool:
+        """Whether it can be undone."""
+        return self.trash_id is not None
+
+    @property
+    def freed_now_bytes(self) -> int:
+        """What the volume has gained already."""
+        return 0 if self.trashed else self.freed_bytes
+
+
+class CacheDeletion:
+    """The only way by which anything leaves the cache."""
+
+    def __init__(
+        self,
+        *,
+        cache: HubCache,
+        trash: CacheTrash,
+        watch: CacheWatch,
+        planner: CachePlanner,
+        plans: PlanStore,
+        clock: Callable[[], dt.datetime],
+        changed: Callable[[], None],
+    ) -> None:
+        """Call `changed` after anything has moved."""
+        self._cache = cache
+        self._watch = watch
+        self._planner = planner
+        self._plans = plans
+        self._clock = clock
+        self._changed = changed
+        self._trash = trash
+
+    def plan(
+        self, principal: Principal, request: PlanRequest, *, purge: bool = False
+    ) -> DeletionPlan:
+        """Work out what would go and keep it under its id; nothing is deleted."""
+        principal.require_admin()
+        return self._keep(principal, self._planner.plan(request, self._watch.look(), purge=purge))
+
+    def get(self, principal: Principal, plan_id: str) -> DeletionPlan:
+        """Give a kept plan back; raises `UnknownPlan`."""
+        principal.require_admin()
+        return self._stored(plan_id)[1]
+
+    def execute(self, principal: Principal, plan_id: str, *, purge: bool | None = None) -> Deletion:
+        """Do what a plan says, if it still holds; raises `PlanIsStale` with a new one.
+
+        A plan whose execution was cut short by the end of the server is taken up where it stood.
+        """
+        principal.require_admin()
+        with self._trash.exclusive():
+            state, plan = self._stored(plan_id)
+            if state == "done":
+                raise UnknownPlan("This plan has been executed already.")
+            if purge is not None:
+                plan = with_purge(plan, purge)
+            if state == "executing":
+                plan = self._remaining(plan)
+            else:
+                self._refuse_stale(principal, plan)
+            return self._execute(principal, plan)
+
+    def delete(
+        self, principal: Principal, request: PlanRequest, *, purge: bool = False
+    ) -> Deletion:
+        """Plan and execute in one go."""
+        principal.require_admin()
+        with self._trash.exclusive():
+            plan = self._planner.plan(request, self._watch.look(), purge=purge)
+            return self._execute(principal, self._keep(principal, plan))
+
+    # the trash
+
+    def trash(self, principal: Principal) -> tuple[TrashEntry, ...]:
+        """List what can be brought back, the latest first."""
+        principal.require_admin()
+        return self._trash.entries()
+
+    def restore(self, principal: Principal, trash_id: str) -> Restored:
+        """Bring an entry back; raises `UnknownTrash`."""
+        principal.require_admin()
+        with self._trash.exclusive():
+            entry = self._entry(trash_id)
+            restored = self._trash.restore(entry)
+        log.info("%s brought %s back from the trash", principal.username, entry.names)
+        self._after_change()
+        return restored
+
+    def purge(self, principal: Principal, trash_id: str) -> int:
+        """Free an entry for good; returns the bytes that the volume gained."""
+        principal.require_admin()
+        with self._trash.exclusive():
+            entry = self._entry(trash_id)
+            freed = self._trash.purge(entry)
+        log.info("%s purged %s: %d bytes", principal.username, entry.names, freed)
+        self._changed()
+        return freed
+
+    def empty_trash(self, principal: Principal) -> int:
+        """Free every entry; returns the bytes that the volume gained."""
+        principal.require_admin()
+        return sum(self.purge(principal, entry.id) for entry in self.trash(principal))
+
+    # parts
+
+    def _execute(self, principal: Principal, plan: DeletionPlan) -> Deletion:
+        items = tuple(item for item in plan.items if item.moves)
+        if not items and plan.request.is_for_one and plan.kept:
+            raise ModelInUse(f"It stays: {plan.kept[0].reason}.")
+        if not items:
+            self._plans.set_state(plan.plan_id, "done")
+            return Deletion(plan, 0, (), plan.kept, None)
+        self._plans.set_state(plan.plan_id, "executing")
+        entry = self._new_entry(principal, plan, items)
+        try:
+            self._trash.open_entry(entry)
+        except CacheVolumeFull:
+            if not plan.purge:
+                raise
+            return self._free_in_place(plan, items)
+        done, kept = self._move_all(entry, items)
+        closed = self._trash.close_entry(entry)
+        if closed is None:
+            return self._finish(plan, 0, done, kept, None)
+        if plan.purge:
+            self._trash.purge(closed)
+        return self._finish(plan, closed.bytes, done, kept, None if plan.purge else closed.id)
+
+    def _move_all(
+        self, entry: TrashEntry, items: tuple[PlanItem, ...]
+    ) -> tuple[list[PlanItem], list[KeptItem]]:
+        done, kept = [], []
+        for item in items:
+            try:
+                came_back = self._trash.move_in(entry, item.folder, item.moves)
+            except (CacheNotWritable, CacheSpansVolumes) as error:
+                kept.append(_kept(item, error.message))
+                continue
+            done.append(item)
+            if came_back:
+                words = f"{len(came_back)} files came into use in that moment and were put back"
+                kept.append(_kept(item, words))
+        return done, kept
+
+    def _free_in_place(self, plan: DeletionPlan, items: tuple[PlanItem, ...]) -> Deletion:
+        for item in items:
+            remove_in_place(self._cache.cache_dir, item.folder, item.moves)
+        return self._finish(plan, plan.freed_bytes, list(items), [], None)
+
+    def _finish(
+        self,
+        plan: DeletionPlan,
+        freed_bytes: int,
+        done: list[PlanItem],
+        kept: list[KeptItem],
+        trash_id: str | None,
+    ) -> Deletion:
+        self._plans.set_state(plan.plan_id, "done")
+        log.info("plan %s removed %d bytes from the cache", plan.plan_id, freed_bytes)
+        self._after_change()
+        return Deletion(plan, freed_bytes, tuple(done), (*plan.kept, *kept), trash_id)
+
+    def _remaining(self, plan: DeletionPlan) -> DeletionPlan:
+        """What an execution that was cut short has left, without what came into use since."""
+        used_by = self._planner.used_by()
+        items, kept = [], list(plan.kept)
+        for item in plan.items:
+            if item.moves and item.folder in used_by:
+                kept.append(_kept(item, "; ".join(used_by[item.folder])))
+                continue
+            moves = (m for m in item.moves if not self._trash.took(plan.plan_id, item.folder, m))
+            items.append(replace(item, moves=tuple(moves)))
+        return replace(plan, items=tuple(items), kept=tuple(kept))
+
+    def _refuse_stale(self, principal: Principal, plan: DeletionPlan) -> None:
+        fresh = self._planner.plan(plan.request, self._watch.look(), purge=plan.purge)
+        if not plan.same_effect(fresh):
+            self._plans.set_state(plan.plan_id, "stale")
+            raise PlanIsStale(self._keep(principal, fresh))
+
+    def _keep(self, principal: Principal, plan: DeletionPlan) -> DeletionPlan:
+        self._plans.forget_before(self._clock() - dt.timedelta(hours=PLAN_HOURS))
+        self._plans.add(plan.plan_id, principal.username, plan.created_at, plan_to_json(plan))
+        return plan
+
+    def _stored(self, plan_id: str) -> tuple[str, DeletionPlan]:
+        found = self._plans.get(plan_id)
+        if found is None:
+            raise UnknownPlan("There is no such plan.")
+        return found[0], plan_from_json(found[1])
+
+    def _entry(self, trash_id: str) -> TrashEntry:
+        entry = self._trash.get(trash_id)
+        if entry is None:
+            raise UnknownTrash("The trash has no such entry.")
+        return entry
+
+    def _new_entry(
+        self, principal: Principal, plan: DeletionPlan, items: tuple[PlanItem, ...]
+    ) -> TrashEntry:
+        return TrashEntry(
+            id=secrets.token_hex(12),
+            plan_id=plan.plan_id,
+            actor=principal.username,
+            created_at=self._clock(),
+            state=TrashState.FILLING,
+            items=tuple(_trash_item(item) for item in items),
+        )
+
+    def _after_change(self) -> None:
+        self._watch.look()
+        self._changed()
+
+
+def _trash_item(item: PlanItem) -> TrashItem:
+    return TrashItem(item.folder, item.repo_id, item.repo_type, item.revisions, item.is_whole)
+
+
+def _kept(item: PlanItem, reason: str) -> KeptItem:
+    return KeptItem(item.folder, item.repo_id, item.repo_type, reason)

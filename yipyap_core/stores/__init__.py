@@ -1,0 +1,1 @@
+"""What outlives the process: SQLAlchemy tables, SQLite by default and PostgreSQL by address."""

@@ -1,0 +1,110 @@
+"""The file system: what its errors mean to a person, and the few calls made for every file."""
+
+# Names are text here, since a path object costs as much as a system call.
+# ruff: noqa: PTH105, PTH108, PTH116, PTH211
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from yipyap_core.errors import CacheReadOnly, DiskFull, TransferError
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+FILE_MODE = 0o666
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+@contextlib.contextmanager
+def cache_errors(folder: Path, what: str, needed_bytes: int = 0) -> Iterator[None]:
+    """Turn an `OSError` of the block into `DiskFull`, `CacheReadOnly` or a plain transfer error.
+
+    `what` names the file of the repository; the paths of this machine stay out of the sentence.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise translated(error, folder, what, needed_bytes) from error
+
+
+def translated(error: OSError, folder: Path, what: str, needed_bytes: int) -> TransferError:
+    """The error of ours for a failed system call on the cache."""
+    if error.errno in FULL:
+        free = free_bytes(folder)
+        return DiskFull(
+            f"The volume of the cache is full: {what} needs {needed_bytes:,} more bytes,"
+            f" {free:,} are free.",
+            needed_bytes=needed_bytes,
+            free_bytes=free,
+        )
+    if error.errno in READ_ONLY:
+        return CacheReadOnly(f"The cache cannot be written for {what}: {error.strerror}.")
+    return TransferError(
+        f"The cache failed for {what}: {error.strerror}.",
+        code="cache_failed",
+        hint="Look at the volume of the cache and the server's log, then retry.",
+    )
+
+
+def free_bytes(folder: Path) -> int:
+    """What an ordinary user may still write on the volume; 0 when it cannot be asked."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
+
+
+def size_of(path: str) -> int | None:
+    """Size of what the name leads to; None when it leads nowhere."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None
+
+
+def unfinished_bytes(folder: Path, etag: str) -> int:
+    """Sum of what any program has of an unfinished blob; grows while one is fetching it."""
+    with contextlib.suppress(OSError):
+        return sum(path.stat().st_size for path in folder.glob(f"{etag}.*"))
+    return 0
+
+
+def write_whole(path: str, view: memoryview) -> None:
+    """Write a file from its beginning; what it held before is gone."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+def replace(unfinished: str, finished: str) -> None:
+    """Bring a file into its place in one step."""
+    os.replace(unfinished, finished)
+
+
+def remove(path: str) -> None:
+    """Delete a file if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def make_link(target: str, name: str) -> None:
+    """Make a symbolic link; raises `FileExistsError` where the name is taken."""
+    os.symlink(target, name)
+
+
+def sync_file(path: str) -> None:
+    """Make a file or folder that is written already durable against a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

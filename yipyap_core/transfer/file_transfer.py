@@ -1,0 +1,226 @@
+"""Brings one blob into the cache: lock, look again, fetch, check the hash, commit, link."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from dataclasses import dataclass, field
+
+from yipyap_core.domain.downloads import RemoteFile
+from yipyap_core.errors import HashMismatch, TransferError
+from yipyap_core.transfer.child import fetch_by_child, may_help
+from yipyap_core.transfer.context import Context, Lane
+from yipyap_core.transfer.disk import (
+    remove,
+    replace,
+    translated,
+    unfinished_bytes,
+    write_whole,
+)
+from yipyap_core.transfer.hashing import hash_file
+from yipyap_core.transfer.linking import link
+from yipyap_core.transfer.locks import Patience, acquire
+from yipyap_core.transfer.partial import Partial, discard, kept_spans
+from yipyap_core.transfer.refusals import PlainRefused, StorageRefused
+from yipyap_core.transfer.small_fetch import fetch_small
+from yipyap_core.transfer.wide_fetch import WideFetch
+from yipyap_core.transfer.works import Work
+
+WRONG_HASH = "its hash was wrong"
+
+
+@dataclass(slots=True)
+class Counted:
+    """How many bytes of each blob the control was told of, so that nothing is counted twice."""
+
+    _bytes: dict[str, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def settle(self, etag: str, present_bytes: int) -> int:
+        """Take note of what is there; returns the difference to what was told before."""
+        with self._lock:
+            before = self._bytes.get(etag, 0)
+            self._bytes[etag] = present_bytes
+        return present_bytes - before
+
+
+class FileTransfer:
+    """The steps for each blob of a run; used by all of its threads."""
+
+    def __init__(self, context: Context, counted: Counted) -> None:
+        """Keep what the steps need."""
+        self._context = context
+        self._counted = counted
+
+    def count_kept(self, work: Work) -> None:
+        """Tell the control what an earlier run left of the blob."""
+        if work.is_large:
+            self._settle(work.file, kept_spans(self._context.layout, work.file)[0].total)
+
+    def take_present(self, work: Work) -> bool:
+        """Name the blob if it is there already; says whether it was."""
+        layout = self._context.layout
+        if self._began_empty:  # what others bring meanwhile is seen under the blob's lock
+            return False
+        if not layout.has_blob(work.file) and not all(map(layout.is_linked, work.names)):
+            return False
+        self._sweep(work.file)
+        self._settle(work.file, work.file.size_bytes)
+        try:
+            self._name(work, verified=False)
+        except OSError as error:
+            raise translated(error, layout.snapshot, work.file.path, 0) from error
+        return True
+
+    def bring(self, lane: Lane, work: Work) -> None:
+        """Have the blob in the cache under all its names when this returns.
+
+        Raises a `TransferError` or the job's own exception; what arrived is kept.
+        """
+        context, file = self._context, work.file
+        lane.stopper.check()
+        context.control.file_started(file.path)
+        try:
+            try:
+                self._bring(lane, work)
+            except (PlainRefused, StorageRefused) as error:
+                if not may_help(file):
+                    raise
+                self._bring_by_child(lane, work, error)
+        except OSError as error:
+            raise translated(error, context.layout.blobs, file.path, file.size_bytes) from error
+
+    def _bring(self, lane: Lane, work: Work) -> None:
+        file, layout = work.file, self._context.layout
+        lock = lane.ahead.take_lock() if lane.ahead else None
+        if lock is None:
+            lock = acquire(layout.lock_text(file), file.path, self._patience(lane, file))
+        try:
+            there = layout.has_blob(file)
+            if there:
+                self._sweep(file)
+                self._settle(file, file.size_bytes)
+            else:
+                self._download(lane, work)
+            self._name(work, verified=not there)
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def _bring_by_child(self, lane: Lane, work: Work, refusal: TransferError) -> None:
+        """Have the hub's own client fetch what plain HTTP is refused; its bytes are hashed too."""
+        context, file = self._context, work.file
+        context.control.note("other_way", f"{refusal.message} The hub's own client fetches it.")
+        self._forget(file)
+        with context.phases.transferring():
+            fetch_by_child(context, lane.stopper, file)
+        self._counted.settle(file.etag, file.size_bytes)
+        with context.phases.verifying():
+            right = hash_file(context.layout.blob_text(file), file, lane.stopper.check) == file.etag
+        if not right:
+            context.control.restart_file(file.path, file.size_bytes, WRONG_HASH)
+            remove(context.layout.blob_text(file))
+            raise HashMismatch(f"{file.path} arrived with another hash than the publisher's.")
+        self._name(work, verified=True)
+
+    def _forget(self, file: RemoteFile) -> None:
+        """The child cannot go on with what we have of the file."""
+        discard(self._context.layout, file)
+        self._settle(file, 0)
+
+    def _sweep(self, file: RemoteFile) -> None:
+        """Delete what a killed run, or one that another program overtook, left of a whole blob."""
+        layout = self._context.layout
+        if not self._leftovers.isdisjoint({f"{file.etag}.part", f"{file.etag}.part.json"}):
+            with contextlib.suppress(OSError):  # a read-only cache may keep them
+                discard(layout, file)
+
+    @functools.cached_property
+    def _began_empty(self) -> bool:
+        folders = (self._context.layout.blobs, self._context.layout.snapshot)
+        try:
+            return not any(True for folder in folders for _ in folder.iterdir())
+        except OSError:
+            return False
+
+    @functools.cached_property
+    def _leftovers(self) -> frozenset[str]:
+        try:
+            names = [path.name for path in self._context.layout.blobs.iterdir()]
+        except OSError:
+            return frozenset()
+        return frozenset(name for name in names if name.endswith((".part", ".part.json")))
+
+    def _patience(self, lane: Lane, file: RemoteFile) -> Patience:
+        note = f"Another program is fetching {file.path}; waiting for it."
+        return Patience(
+            timeout_seconds=self._context.options.lock_timeout_seconds,
+            wait=lane.stopper.wait,
+            waiting=lambda: self._context.control.note("waiting_for_lock", note),
+            needless=lambda: self._context.layout.has_blob(file),
+            signs_of_life=lambda: unfinished_bytes(self._context.layout.blobs, file.etag),
+        )
+
+    def _download(self, lane: Lane, work: Work) -> None:
+        """Fetch, and once more from the beginning where the hash is wrong."""
+        one_way = self._large if work.is_large else self._small
+        if one_way(lane, work.file, again=False):
+            return
+        if not one_way(lane, work.file, again=True):
+            raise HashMismatch(
+                f"{work.file.path} arrived twice with another hash than the publisher's;"
+                " nothing of it was kept."
+            )
+
+    def _small(self, lane: Lane, file: RemoteFile, *, again: bool) -> bool:
+        context, layout = self._context, self._context.layout
+        data = fetch_small(context, lane, file)
+        if data is None:
+            if not again:
+                context.control.restart_file(file.path, 0, WRONG_HASH)
+            return False
+        if lane.ahead:
+            lane.ahead.ask()
+        unfinished = layout.part_text(file)
+        try:
+            write_whole(unfinished, data)
+            replace(unfinished, layout.blob_text(file))
+        except OSError:
+            with contextlib.suppress(OSError):
+                remove(unfinished)
+            raise
+        self._counted.settle(file.etag, file.size_bytes)
+        context.control.add_bytes(file.size_bytes)
+        return True
+
+    def _large(self, lane: Lane, file: RemoteFile, *, again: bool) -> bool:
+        """A second time the file is asked for as a whole: who can tell whose fault it was."""
+        context = self._context
+        partial = Partial(context.layout, file)
+        context.partials.add(partial)
+        try:
+            self._settle(file, partial.extent.total)
+            found = WideFetch(context, file, partial, alone=again).run(lane)
+            if found == file.etag:
+                partial.commit(context.layout.blob(file))
+                return True
+            context.control.restart_file(file.path, partial.reset(), WRONG_HASH)
+            return False
+        finally:
+            context.partials.discard(partial)
+            self._counted.settle(file.etag, partial.extent.total)
+            partial.close()
+
+    def _name(self, work: Work, *, verified: bool) -> None:
+        for file in work.names:
+            link(self._context.layout, file)
+            self._context.control.file_done(file.path, file.size_bytes, verified=verified)
+
+    def _settle(self, file: RemoteFile, present_bytes: int) -> None:
+        difference = self._counted.settle(file.etag, present_bytes)
+        if difference > 0:
+            self._context.control.add_kept_bytes(difference)
+        elif difference < 0:
+            reason = "what was kept cannot be used"
+            self._context.control.restart_file(file.path, -difference, reason)

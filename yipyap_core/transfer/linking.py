@@ -1,0 +1,52 @@
+"""Gives a finished blob its name in the snapshot: a relative link, or the file itself."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from yipyap_core.domain.downloads import RemoteFile
+from yipyap_core.transfer.disk import make_link
+from yipyap_core.transfer.layout import Layout
+
+NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EACCES})
+
+
+def link(layout: Layout, file: RemoteFile) -> None:
+    """Make the name lead to the blob, unless it leads to the right content already.
+
+    Where the volume has no symbolic links the name is a copy; it comes into place at once.
+    Raises `OSError` and `UnsafePath`.
+    """
+    layout.make_pointer_folder(file)
+    try:
+        make_link(layout.blob_target(file), layout.pointer_text(file))
+    except FileExistsError:
+        _replace(layout, file)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        _copy(layout, file)
+
+
+def _replace(layout: Layout, file: RemoteFile) -> None:
+    """Point a name anew that leads elsewhere, or to a content that is not whole."""
+    pointer = layout.pointer(file)
+    if pointer.is_symlink():
+        if pointer.readlink() == Path(layout.blob_target(file)):
+            return
+    elif layout.is_linked(file):
+        return
+    pointer.unlink()
+    link(layout, file)
+
+
+def _copy(layout: Layout, file: RemoteFile) -> None:
+    unfinished = layout.blob(file).with_suffix(".copy.part")
+    with layout.blob(file).open("rb") as source, unfinished.open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+        target.flush()
+        os.fsync(target.fileno())
+    unfinished.replace(layout.pointer(file))

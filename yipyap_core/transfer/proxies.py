@@ -1,0 +1,93 @@
+"""Which proxy an address needs, by the rules that curl and urllib share.
+
+The variables come in as a mapping: this module reads no environment.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy and the credentials its address carried."""
+
+    host: str
+    port: int
+    authorization: str | None = None
+    """Value of `Proxy-Authorization`."""
+
+    def __repr__(self) -> str:
+        """Leave the credentials out."""
+        return f"Proxy({self.host}:{self.port})"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """What HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY said, parsed."""
+
+    by_scheme: Mapping[str, Proxy] | None = None
+    exempt: tuple[str, ...] = ()
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Proxies:
+        """Take the variables in lower or upper case; lower wins, as in curl."""
+        fallback = _variable(environ, "all_proxy")
+        found: dict[str, Proxy] = {}
+        for scheme in DEFAULT_PORTS:
+            if proxy := _parse(_variable(environ, f"{scheme}_proxy") or fallback):
+                found[scheme] = proxy
+        exempt = [entry.strip().lower() for entry in _variable(environ, "no_proxy").split(",")]
+        return cls(found, tuple(entry for entry in exempt if entry))
+
+    def proxy_for(self, scheme: str, host: str, port: int) -> Proxy | None:
+        """The proxy to connect to in place of the host; None means directly."""
+        proxy = (self.by_scheme or {}).get(scheme)
+        if proxy is None or any(_exempts(entry, host.lower(), port) for entry in self.exempt):
+            return None
+        return proxy
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str:
+    return (environ.get(name) or environ.get(name.upper()) or "").strip()
+
+
+def _parse(text: str) -> Proxy | None:
+    if not text:
+        return None
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    if not parts.hostname or parts.scheme != "http":
+        return None
+    return Proxy(parts.hostname, parts.port or 80, _basic(parts))
+
+
+def _basic(parts: SplitResult) -> str | None:
+    if parts.username is None:
+        return None
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def _exempts(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    if "/" in entry:
+        return _in_network(host, entry)
+    name, _, only_port = entry.rpartition(":") if entry.count(":") == 1 else (entry, "", "")
+    if only_port and only_port != str(port):
+        return False
+    name = name.removeprefix("*").lstrip(".")
+    return host == name or host.endswith(f".{name}")
+
+
+def _in_network(host: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False

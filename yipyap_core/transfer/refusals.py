@@ -1,0 +1,107 @@
+"""What an answer that is no file means: an error of ours, and whether to ask again.
+
+The hub says which of several things it means in the header X-Error-Code; without it the status
+alone has to do.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+from yipyap_core.errors import (
+    FileNotInRepository,
+    GatedRepository,
+    HubAnswerInvalid,
+    HubBusy,
+    RepositoryNotFound,
+    RevisionNotFound,
+    TokenRejected,
+    TransferError,
+)
+from yipyap_core.transfer.connection import Answer
+
+PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+"""What a later request may not meet; the last five are those of a well-known CDN."""
+
+COMMIT_HEADER = "x-repo-commit"
+
+
+class SignatureExpired(Exception):
+    """The storage behind the hub refuses a signed address: it has to be asked for anew."""
+
+
+class PlainRefused(HubAnswerInvalid):
+    """A status that no retry changes; another way than plain HTTP may do."""
+
+
+class StorageRefused(HubBusy):
+    """The storage refuses every signed address; another way than plain HTTP may do."""
+
+
+def refusal(answer: Answer, path: str, *, from_hub: bool, with_token: bool) -> TransferError:
+    """Translate an answer of status 400 or more; `from_hub` tells the hub from its storage."""
+    status = answer.status
+    if status in PASSING_STATUSES:
+        return HubBusy(
+            f"{answer.origin} answered {status} for {path}.",
+            retry_after_seconds=retry_after(answer.headers),
+        )
+    if from_hub:
+        return _hub_refusal(answer, path, with_token)
+    if status == 404:
+        return FileNotInRepository(f"The storage behind the hub does not have {path}.")
+    return PlainRefused(f"{answer.origin} refuses {path} with status {status}.")
+
+
+def _hub_refusal(answer: Answer, path: str, with_token: bool) -> TransferError:
+    code = answer.headers.get("x-error-code", "")
+    if code == "GatedRepo":
+        return GatedRepository(
+            "The publisher asks for a licence to be accepted before"
+            f" {path} may be downloaded, and the hub lets "
+            + ("this token not through." if with_token else "nobody without a token through.")
+        )
+    if code == "RepoNotFound":
+        return RepositoryNotFound(f"The hub has no such repository, or hides it: {path}.")
+    if code == "RevisionNotFound":
+        return RevisionNotFound(f"The hub no longer has the commit that {path} belongs to.")
+    if answer.status == 404:
+        return FileNotInRepository(f"The hub no longer has {path}.")
+    if answer.status in {401, 403}:
+        return TokenRejected(_token_sentence(answer.status, path, with_token))
+    return PlainRefused(f"{answer.origin} refuses {path} with status {answer.status}.")
+
+
+def _token_sentence(status: int, path: str, with_token: bool) -> str:
+    if with_token:
+        return f"The hub refuses the token for {path} (status {status})."
+    return f"The hub refuses {path} without a token (status {status})."
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that Retry-After asks for, as a number or as a date; None when it does not.
+
+    A date is read against the server's own clock, so that ours may be wrong.
+    """
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    then = _moment(text)
+    if then is None:
+        return None
+    now = _moment(headers.get("date", "")) or dt.datetime.now(dt.UTC)
+    return max(0.0, (then - now).total_seconds())
+
+
+def _moment(text: str) -> dt.datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
