@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -28,6 +29,7 @@ from tests.standins.hub import (
 from tests.test_transfer.support import (
     REPO,
     Control,
+    CountingLimit,
     Running,
     assert_cache_is_right,
     assert_nothing_unfinished,
@@ -39,7 +41,7 @@ from tests.test_transfer.test_disk import run_mounted
 from yipyap_core.domain.connections import HostUse
 from yipyap_core.domain.downloads import DownloadPlan
 from yipyap_core.errors import ConnectionLost, HashMismatch, Stalled
-from yipyap_core.transfer import child
+from yipyap_core.transfer import BandwidthLimit, child
 
 LARGE = "model.safetensors"
 SMALL = "config.json"
@@ -278,6 +280,7 @@ def test_a_child_whose_parent_is_gone_ends(hub: Hub, cache_dir: Path, plan: Down
         "token": False,
         "xet": True,
         "patience_seconds": 60,
+        "proxy": "",
     }
     process = subprocess.Popen(
         [sys.executable, "-m", child.MODULE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -292,3 +295,29 @@ def test_a_child_whose_parent_is_gone_ends(hub: Hub, cache_dir: Path, plan: Down
     assert process.wait(20) == 1
     assert process.stdout
     process.stdout.close()
+
+
+def test_the_limit_of_the_host_holds_the_child_too(
+    hub: Hub, cache_dir: Path, control: Control, plan: DownloadPlan
+) -> None:
+    limit = BandwidthLimit(SIZE_BYTES // 3)
+    began = time.monotonic()
+
+    transfer_of(hub.endpoint, cache_dir, limit=limit).run(plan, control=control)
+
+    assert_cache_is_right(cache_dir, plan)
+    assert time.monotonic() - began > 2.9
+
+
+def test_nothing_reaches_the_store_but_through_the_gate(
+    hub: Hub, cache_dir: Path, control: Control, plan: DownloadPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the environment exempts or names, the child does not heed: that is ours to do."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    limit = CountingLimit()
+
+    transfer_of(hub.endpoint, cache_dir, limit=limit).run(plan, control=control)
+
+    assert limit.taken > SIZE_BYTES
+    assert_cache_is_right(cache_dir, plan)

@@ -21,6 +21,7 @@ from yipyap_core.errors import ConnectionLost, Stalled, TransferError
 from yipyap_core.transfer.addresses import Origin
 from yipyap_core.transfer.context import Context
 from yipyap_core.transfer.disk import translated
+from yipyap_core.transfer.gate import Gate, open_gate
 from yipyap_core.transfer.locks import try_lock
 from yipyap_core.transfer.stopping import Stopper
 
@@ -78,7 +79,10 @@ def _progress(context: Context, stopper: Stopper, file: RemoteFile) -> Iterator[
         # A socket in place of a pipe: a stop shuts it, as it does with every connection.
         least = context.options.client_patience_seconds
         ours.settimeout(max(least, PATIENCE_FACTOR * context.options.stall_seconds))
-        with _child(context, file, theirs) as process:
+        with (
+            open_gate(context.options, context.trust, context.limit, stopper) as gate,
+            _child(_order(context, file, gate), theirs) as process,
+        ):
             theirs.close()
             last: dict[str, Any] = {}
             for last in _events(ours, file):
@@ -88,7 +92,7 @@ def _progress(context: Context, stopper: Stopper, file: RemoteFile) -> Iterator[
                     yield min(int(last["bytes"]), file.size_bytes)
             stopper.check()
             if process.wait() != 0 or not last.get("done"):
-                raise _error(context, file, last)
+                raise gate.failure or _error(context, file, last)
 
 
 def _events(ours: socket.socket, file: RemoteFile) -> Iterator[dict[str, Any]]:
@@ -104,9 +108,7 @@ def _events(ours: socket.socket, file: RemoteFile) -> Iterator[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def _child(
-    context: Context, file: RemoteFile, output: socket.socket
-) -> Iterator[subprocess.Popen[bytes]]:
+def _child(order: dict[str, Any], output: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-m", MODULE],
         stdin=subprocess.PIPE,
@@ -117,7 +119,7 @@ def _child(
     assert process.stdin is not None
     try:
         with contextlib.suppress(BrokenPipeError):  # left open: it ends when we are gone
-            process.stdin.write(json.dumps(_order(context, file)).encode() + b"\n")
+            process.stdin.write(json.dumps(order).encode() + b"\n")
             process.stdin.flush()
         yield process
     finally:
@@ -136,7 +138,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _order(context: Context, file: RemoteFile) -> dict[str, Any]:
+def _order(context: Context, file: RemoteFile, gate: Gate) -> dict[str, Any]:
     plan = context.plan
     return {
         "repo_id": plan.repo.repo_id,
@@ -148,6 +150,7 @@ def _order(context: Context, file: RemoteFile) -> dict[str, Any]:
         "token": context.token() or False,
         "xet": file.xet_hash is not None,
         "patience_seconds": context.options.stall_seconds,
+        "proxy": gate.url,
     }
 
 

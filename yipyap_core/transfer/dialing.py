@@ -20,7 +20,7 @@ from yipyap_core.transfer.addresses import (
     refuse_private,
 )
 from yipyap_core.transfer.options import TransferOptions
-from yipyap_core.transfer.proxies import Proxy
+from yipyap_core.transfer.proxies import DEFAULT_PORTS, Proxy
 from yipyap_core.transfer.stopping import Stopper
 from yipyap_core.transfer.tls import Tls
 
@@ -94,6 +94,29 @@ class Dialer:
         except BaseException:
             self.close(sock)
             raise
+
+    def tunnel(self, host: str, port: int) -> socket.socket:
+        """Connect for somebody who brings the encryption along.
+
+        Raises and is owned as with `dial`.
+        """
+        origin = self._origin_at(host, port)
+        proxy = self.proxy_for(origin)
+        sock = self._connect(self._addresses(origin, proxy), proxy or origin)
+        self._stopper.add(sock)
+        try:
+            if proxy is not None:
+                _open_tunnel(sock, origin, proxy)
+        except BaseException:
+            self.close(sock)
+            raise
+        return sock
+
+    def _origin_at(self, host: str, port: int) -> Origin:
+        """What is most likely spoken there; it decides on the proxy."""
+        if (host, port) == (self._endpoint.host, self._endpoint.port):
+            return self._endpoint
+        return Origin("http" if port == DEFAULT_PORTS["http"] else "https", host, port)
 
     def close(self, sock: socket.socket) -> None:
         """Give the socket back."""

@@ -82,6 +82,7 @@ def main() -> int:
     """Fetch; the exit status is 0 when the file is in the cache."""
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_input, daemon=True).start()
+    _go_through(order.pop("proxy"))
     _prepare(order.pop("patience_seconds"))
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
@@ -104,6 +105,13 @@ def _end_with_input() -> None:
     """Whoever gave the order is gone, or wants no more."""
     os.read(sys.stdin.fileno(), 1)
     os._exit(1)
+
+
+def _go_through(proxy: str) -> None:
+    """Let the client connect through `proxy` alone, whatever the environment said."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    os.environ["ALL_PROXY"] = proxy
 
 
 def _prepare(patience_seconds: float) -> None:

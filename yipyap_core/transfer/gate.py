@@ -1,0 +1,124 @@
+"""The only way out for a process that fetches files with the hub's own client.
+
+It is a SOCKS5 server on loopback, open to that process alone by a password. What comes in through
+it obeys the host's limit of bandwidth, and it connects only to where our own connections may go.
+TLS stays between the client and the hub: here pass bytes that cannot be read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+
+from yipyap_core.errors import RedirectRefused, TransferError
+from yipyap_core.transfer.dialing import Dialer, Trust
+from yipyap_core.transfer.limiter import BandwidthLimit
+from yipyap_core.transfer.options import TransferOptions
+from yipyap_core.transfer.socks import Refused, Reply, read_target, reply
+from yipyap_core.transfer.stopping import Stopped, Stopper
+
+BUFFER_BYTES = 256 * 1024
+GREETING_SECONDS = 10.0
+"""So long a client may take to say what it wants."""
+
+
+@contextlib.contextmanager
+def open_gate(
+    options: TransferOptions, trust: Trust, limit: BandwidthLimit, stopper: Stopper
+) -> Iterator[Gate]:
+    """Serve while the block runs; afterwards nothing is connected any more."""
+    with stopper.branch() as branch, socket.create_server(("127.0.0.1", 0)) as listener:
+        gate = Gate(listener, Dialer(options, trust, branch), limit, branch)
+        serving = threading.Thread(target=gate.serve, name="gate", daemon=True)
+        serving.start()
+        try:
+            yield gate
+        finally:
+            branch.stop()
+            serving.join()
+
+
+class Gate:
+    """Lets the holder of `url` connect, each connection in a thread of its own."""
+
+    def __init__(
+        self, listener: socket.socket, dialer: Dialer, limit: BandwidthLimit, stopper: Stopper
+    ) -> None:
+        """Serve nobody yet; the dialer's sockets and ours are known to the stopper."""
+        self._listener = listener
+        self._dialer = dialer
+        self._limit = limit
+        self._stopper = stopper
+        self._password = secrets.token_urlsafe(24)
+        self.failure: TransferError | None = None
+        """Why the last connection that was asked for could not be made."""
+
+    @property
+    def url(self) -> str:
+        """For `ALL_PROXY`; names are resolved here. A secret."""
+        return f"socks5h://child:{self._password}@127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def serve(self) -> None:
+        """Accept connections until the stopper ends it, and return when all have ended."""
+        threads: list[threading.Thread] = []
+        with contextlib.suppress(OSError), self._stopper.watching(self._listener):
+            while not self._stopper.is_stopped:
+                inner, _ = self._listener.accept()
+                thread = threading.Thread(target=self._handle, args=(inner,), name="gate-line")
+                thread.start()
+                threads = [one for one in threads if one.is_alive()] + [thread]
+        for thread in threads:
+            thread.join()
+
+    def _handle(self, inner: socket.socket) -> None:
+        """One connection from its greeting to its end; whatever breaks it, the client sees."""
+        with contextlib.suppress(OSError, Refused, Stopped), inner, self._stopper.watching(inner):
+            inner.settimeout(GREETING_SECONDS)
+            host, port = read_target(inner, self._password)
+            inner.settimeout(None)
+            outer = self._connect(inner, host, port)
+            try:
+                self._relay(inner, outer)
+            finally:
+                self._dialer.close(outer)
+
+    def _connect(self, inner: socket.socket, host: str, port: int) -> socket.socket:
+        try:
+            outer = self._dialer.tunnel(host, port)
+        except TransferError as error:
+            self.failure = error
+            refused = isinstance(error, RedirectRefused)
+            reply(inner, Reply.NOT_ALLOWED if refused else Reply.UNREACHABLE)
+            raise Refused(error.message) from error
+        outer.settimeout(None)
+        reply(inner, Reply.GRANTED)
+        return outer
+
+    def _relay(self, inner: socket.socket, outer: socket.socket) -> None:
+        """Pass bytes on, both ways, until the far end has no more or either end breaks."""
+        view = memoryview(bytearray(BUFFER_BYTES))
+        with selectors.DefaultSelector() as ready:
+            ready.register(inner, selectors.EVENT_READ)
+            ready.register(outer, selectors.EVENT_READ)
+            while True:
+                ends = {key.fileobj for key, _ in ready.select()}
+                if inner in ends and not _pass_on(inner, outer, view):
+                    return
+                if outer in ends and not self._let_in(outer, inner, view):
+                    return
+
+    def _let_in(self, outer: socket.socket, inner: socket.socket, view: memoryview) -> bool:
+        """Pass on what the far end sends, as fast as the limit allows."""
+        count = _pass_on(outer, inner, view[: self._limit.read_size(len(view))])
+        self._limit.take(count, self._stopper.wait)
+        return count > 0
+
+
+def _pass_on(source: socket.socket, target: socket.socket, view: memoryview) -> int:
+    count = source.recv_into(view)
+    target.sendall(view[:count])
+    return count
