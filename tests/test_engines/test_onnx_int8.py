@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.standins.tiny_models.onnx_writer import Node, onnx_model
 from tests.standins.tiny_models.wdv3 import wdv3_files
 from yipyap_core.domain.engines import CpuPrecision, Device
+from yipyap_core.engines import devices
 from yipyap_core.engines.onnx import open_onnx
 from yipyap_core.engines.onnx_int8 import FIRST_EXACT, LAST_EXACT, StaysExact, in_eight_bits
 from yipyap_core.errors import CheckpointRejected
@@ -67,6 +68,27 @@ def test_answers_stay_near_and_the_model_says_its_precision(tmp_path: Path) -> N
     assert exact.precision_reason == quick.precision_reason == ""
     change = np.abs(exact.run(values) - quick.run(values)).max()
     assert 0 < change < 0.02
+
+
+@pytest.mark.parametrize(
+    ("flags", "kind"),
+    [
+        ({"sse4_2", "avx2"}, "UINT8"),
+        ({"avx2", "avx512f"}, "UINT8"),
+        ({"avx2", "avx_vnni"}, "INT8"),
+        ({"avx512f", "avx512_vnni"}, "INT8"),
+        (set(), "INT8"),  # no x86
+    ],
+)
+def test_weights_are_signed_where_their_products_do_not_overflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: set[str], kind: str
+) -> None:
+    import onnx
+
+    monkeypatch.setattr(devices, "_cpu_flags", lambda: frozenset(flags))
+    graph = onnx.load_from_string(in_eight_bits(written(tmp_path, *layers()))).graph
+    (weights,) = (one for one in graph.initializer if one.name == "w6_quantized")
+    assert weights.data_type == onnx.TensorProto.DataType.Value(kind)
 
 
 def test_exact_is_what_the_graph_says(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 from yipyap_core.domain.engines import CpuPrecision, Device
 
 LARGE_BYTES = 400_000_000
-CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 """Either means that the processor multiplies bfloat16 by itself."""
+VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni"})
+"""Either means that it adds products of 8 bits up in 32."""
 NO_DRIVER = "This host has no CUDA driver with a card."
 
 
@@ -72,11 +74,20 @@ def quick_precision(place: Place, weights_bytes: int, cpu: CpuPrecision) -> str:
         return "fp16" if torch.cuda.get_device_capability()[0] >= 7 else "fp32"
     if weights_bytes < LARGE_BYTES or cpu is CpuPrecision.EXACT:
         return "fp32"
-    return "bf16" if CPU_FLAGS & _cpu_flags() else "fp32"
+    return "bf16" if BF16_FLAGS & _cpu_flags() else "fp32"
+
+
+def signed_products_saturate() -> bool:
+    """Whether ONNX Runtime's products with signed 8-bit weights may overflow here.
+
+    An x86 processor without VNNI adds two of them up in 16 bits.
+    """
+    flags = _cpu_flags()
+    return bool(flags) and not flags & VNNI_FLAGS
 
 
 def _cpu_flags() -> frozenset[str]:
-    """What Linux says of the processor; empty elsewhere."""
+    """What Linux says of an x86 processor; empty elsewhere."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

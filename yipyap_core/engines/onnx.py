@@ -96,9 +96,6 @@ def _options(ort: Any) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = cores()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Processors without VNNI add 8-bit products up in 16 bits, where they saturate unless the
-    # runtime makes the weights unsigned; on others this does nothing.
-    options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
 

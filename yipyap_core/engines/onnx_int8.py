@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from yipyap_core.engines.devices import signed_products_saturate
+
 SMALLEST = 64
 """Products with a smaller matrix are not worth it."""
 FIRST_EXACT, LAST_EXACT = 4, 1
@@ -57,7 +59,7 @@ def _quantized(model: Any) -> bytes:
         op_types_to_quantize=["MatMul"],
         nodes_to_quantize=products,
         per_channel=True,
-        weight_type=QuantType.QInt8,
+        weight_type=QuantType.QUInt8 if signed_products_saturate() else QuantType.QInt8,
     )
     return target.getvalue()
 
