@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from yipyap_core.stores.schema import cache_plans, cache_scans, model_uses
+from yipyap_core.stores.upserts import upsert
 
 
 class CacheScanStore:
@@ -27,12 +28,9 @@ class CacheScanStore:
 
     def save(self, cache_dir: str, scanned_at: dt.datetime, report: Mapping[str, Any]) -> None:
         """Replace what is kept for this folder."""
-        mine = cache_scans.c.cache_dir == cache_dir
-        values = {"scanned_at": scanned_at, "report": report}
+        row = {"cache_dir": cache_dir, "scanned_at": scanned_at, "report": report}
         with self._engine.begin() as connection:
-            updated = connection.execute(sa.update(cache_scans).where(mine).values(**values))
-            if not updated.rowcount:
-                connection.execute(sa.insert(cache_scans).values(cache_dir=cache_dir, **values))
+            connection.execute(upsert(connection, cache_scans), row)
 
 
 class ModelUseStore:
@@ -44,14 +42,10 @@ class ModelUseStore:
 
     def touch(self, repo_folder: str, at: dt.datetime) -> None:
         """Record a use; an older moment than the recorded one changes nothing."""
-        mine = model_uses.c.repo_folder == repo_folder
+        row = {"repo_folder": repo_folder, "last_used_at": at}
         with self._engine.begin() as connection:
-            known = connection.execute(sa.select(model_uses.c.last_used_at).where(mine)).scalar()
-            if known is None:
-                values = {"repo_folder": repo_folder, "last_used_at": at}
-                connection.execute(sa.insert(model_uses).values(**values))
-            elif known < at:
-                connection.execute(sa.update(model_uses).where(mine).values(last_used_at=at))
+            newest = upsert(connection, model_uses, newer=model_uses.c.last_used_at)
+            connection.execute(newest, row)
 
     def last_used(self) -> dict[str, dt.datetime]:
         """Map each folder that was ever used to the moment."""

@@ -35,6 +35,7 @@ from yipyap_core.stores.job_statements import (
     write_event,
 )
 from yipyap_core.stores.schema import job_documents, job_events, jobs
+from yipyap_core.stores.upserts import upsert
 
 QUEUE_ORDER = (jobs.c.priority.desc(), jobs.c.position, jobs.c.id)
 LOST = "lost"
@@ -221,12 +222,13 @@ class JobStore:
 
     def save_document(self, job_id: str, document: Any) -> None:
         """Keep one large JSON value beside the job; None removes it."""
+        mine = job_documents.c.job_id == job_id
         with self._engine.begin() as connection:
-            connection.execute(sa.delete(job_documents).where(job_documents.c.job_id == job_id))
-            if document is not None:
-                connection.execute(
-                    sa.insert(job_documents).values(job_id=job_id, document=document)
-                )
+            if document is None:
+                connection.execute(sa.delete(job_documents).where(mine))
+            else:
+                row = {"job_id": job_id, "document": document}
+                connection.execute(upsert(connection, job_documents), row)
 
     def document(self, job_id: str) -> Any:
         """Read what `save_document` kept, or None."""

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from yipyap_core.stores.schema import preferences
+from yipyap_core.stores.upserts import upsert
 
 
 class PreferenceStore:
@@ -26,8 +27,6 @@ class PreferenceStore:
 
     def set(self, key: str, value: Any, *, actor: str, now: dt.datetime) -> None:
         """Write one value."""
-        row = {"value": value, "updated_at": now, "actor": actor}
+        row = {"key": key, "value": value, "updated_at": now, "actor": actor}
         with self._engine.begin() as connection:
-            update = sa.update(preferences).where(preferences.c.key == key).values(**row)
-            if connection.execute(update).rowcount == 0:
-                connection.execute(sa.insert(preferences).values(key=key, **row))
+            connection.execute(upsert(connection, preferences), row)

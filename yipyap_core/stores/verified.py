@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from yipyap_core.domain.verified import BlobStamp
 from yipyap_core.stores.schema import verified_blobs
+from yipyap_core.stores.upserts import upsert
 
 BATCH = 500
 
@@ -26,9 +27,7 @@ class VerifiedStore:
         rows = [_row(stamp, now) for stamp in stamps]
         with self._engine.begin() as connection:
             for start in range(0, len(rows), BATCH):
-                batch = rows[start : start + BATCH]
-                connection.execute(_delete(), [_key(row) for row in batch])
-                connection.execute(sa.insert(verified_blobs), batch)
+                connection.execute(upsert(connection, verified_blobs), rows[start : start + BATCH])
 
     def of_folder(self, repo_folder: str) -> frozenset[BlobStamp]:
         """All remembered blobs of one repository's folder."""
@@ -41,8 +40,9 @@ class VerifiedStore:
 
     def forget(self, repo_folder: str, etag: str) -> None:
         """Drop what was known of one blob, such as after it was found damaged."""
+        blob = (verified_blobs.c.etag == etag) & (verified_blobs.c.repo_folder == repo_folder)
         with self._engine.begin() as connection:
-            connection.execute(_delete(), {"b_etag": etag, "b_folder": repo_folder})
+            connection.execute(sa.delete(verified_blobs).where(blob))
 
 
 def _row(stamp: BlobStamp, now: dt.datetime) -> dict[str, Any]:
@@ -53,14 +53,3 @@ def _row(stamp: BlobStamp, now: dt.datetime) -> dict[str, Any]:
         "mtime_ns": stamp.mtime_ns,
         "verified_at": now,
     }
-
-
-def _key(row: dict[str, Any]) -> dict[str, Any]:
-    return {"b_etag": row["etag"], "b_folder": row["repo_folder"]}
-
-
-def _delete() -> sa.Delete:
-    return sa.delete(verified_blobs).where(
-        verified_blobs.c.etag == sa.bindparam("b_etag"),
-        verified_blobs.c.repo_folder == sa.bindparam("b_folder"),
-    )
