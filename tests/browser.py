@@ -173,14 +173,14 @@ class Visitor:
         """Fill the form that is open, and send it."""
         self.page.get_by_label("Username").fill(username)
         self.page.get_by_label("Password", exact=True).fill(password)
-        self.page.get_by_role("button", name="Sign in").click()
+        press(self.page.get_by_role("button", name="Sign in"))
 
     def sees(self, heading: str) -> None:
         """Wait for a page's title, and until it has come to rest: a click is not lost then."""
         title = self.page.get_by_role("heading", level=1, name=heading)
         expect(title).to_have_count(1)  # while a page is drawn anew, the old one may still stand
         expect(title).to_be_visible()
-        expect(self.page.get_by_test_id("stApp")).to_have_attribute(SCRIPT_STATE, "notRunning")
+        expect_rest(self.page)
 
     def sees_sign_in(self) -> None:
         """Wait for the sign-in form."""
@@ -202,6 +202,21 @@ class Visitor:
     def button(self, model_id: str, label: str) -> Locator:
         """A button on the card of a model."""
         return self.row(model_id).get_by_role("button", name=label, exact=True)
+
+
+def press(target: Locator) -> None:
+    """Click when the page has come to rest.
+
+    Amid a run its elements are replaced, and a click whose element goes between press and
+    release is none: the busier the machine, the likelier.
+    """
+    expect_rest(target.page)
+    target.click()
+
+
+def expect_rest(page: Page) -> None:
+    """Wait until no run of the script is under way."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute(SCRIPT_STATE, "notRunning")
 
 
 def wait_until(holds: Callable[[], bool], what: str, seconds: float = 25.0) -> None:

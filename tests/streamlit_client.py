@@ -48,10 +48,8 @@ class Run:
     def button_id(self, key: str) -> str:
         """Widget id of the button with this key."""
         for message in self.messages:
-            if message.WhichOneof("type") == "delta":
-                button = message.delta.new_element.button
-                if button.id.endswith(f"-{key}"):
-                    return button.id
+            if found := _button_id(message, key):
+                return found
         raise LookupError(f"no button {key!r} in this run")
 
 
@@ -94,14 +92,29 @@ class StreamlitClient:
         """Press a button of an earlier run."""
         return self._rerun(pressed=widget_id, page_script_hash=page_script_hash)
 
-    def _rerun(
+    def press_amid(self, widget_id: str, fragment_id: str, *, page_script_hash: str) -> None:
+        """Press a button, and let a timer strike right after; nothing is waited for."""
+        self._ask(pressed=widget_id, page_script_hash=page_script_hash)
+        self._ask(fragment_id=fragment_id, page_script_hash=page_script_hash)
+
+    def until_button(self, key: str) -> str:
+        """Widget id of a button as soon as it is drawn, the run still under way."""
+        while not (found := _button_id(self._receive(), key)):
+            continue
+        return found
+
+    def _rerun(self, **wanted: str) -> Run:
+        self._ask(**wanted)
+        return Run(list(self._until_finished()))
+
+    def _ask(
         self,
         *,
         page_name: str = "",
         page_script_hash: str = "",
         fragment_id: str = "",
         pressed: str = "",
-    ) -> Run:
+    ) -> None:
         message = BackMsg()
         state = message.rerun_script
         state.page_name, state.page_script_hash = page_name, page_script_hash
@@ -112,16 +125,26 @@ class StreamlitClient:
             widget = state.widget_states.widgets.add()
             widget.id, widget.trigger_value = pressed, True
         self._socket.send(message.SerializeToString())
-        return Run(list(self._until_finished()))
 
     def _until_finished(self) -> Iterator[ForwardMsg]:
         while True:
-            data = self._socket.recv(timeout=TIMEOUT_SECONDS)
-            assert isinstance(data, bytes)
-            message = ForwardMsg.FromString(data)
+            message = self._receive()
             yield message
             if message.WhichOneof("type") == "script_finished" and not _goes_on(message):
                 return
+
+    def _receive(self) -> ForwardMsg:
+        data = self._socket.recv(timeout=TIMEOUT_SECONDS)
+        assert isinstance(data, bytes)
+        message: ForwardMsg = ForwardMsg.FromString(data)
+        return message
+
+
+def _button_id(message: ForwardMsg, key: str) -> str:
+    """Widget id of the button with this key, if that is what the message brings."""
+    is_delta = message.WhichOneof("type") == "delta"
+    found: str = message.delta.new_element.button.id if is_delta else ""
+    return found if found.endswith(f"-{key}") else ""
 
 
 def _goes_on(message: ForwardMsg) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser import Server, Visit, Visitor, fresh_server
+from tests.browser import Server, Visit, Visitor, fresh_server, press
 from tests.test_clients.caches import RepoMaker, content_bytes, picture
 from yipyap_core.domain.users import Role
 
@@ -56,11 +56,9 @@ def row(visitor: Visitor, repo: RepoMaker) -> Locator:
     return visitor.page.locator(f".st-key-cache-{repo.folder.replace('.', '-')}")
 
 
-def press(place: Visitor | Locator, name: str) -> None:
-    page = place.page
+def press_button(place: Visitor | Locator, name: str) -> None:
     where = place.page if isinstance(place, Visitor) else place
-    where.get_by_role("button", name=name, exact=True).click()
-    expect(page.get_by_test_id("stApp")).to_be_visible()
+    press(where.get_by_role("button", name=name, exact=True))
 
 
 def metric(visitor: Visitor, label: str) -> Locator:
@@ -68,7 +66,7 @@ def metric(visitor: Visitor, label: str) -> Locator:
 
 
 def view(visitor: Visitor, name: str) -> None:
-    visitor.page.get_by_role("radio", name=name).click()
+    press(visitor.page.get_by_role("radio", name=name))
 
 
 def toast(visitor: Visitor, text: str) -> None:
@@ -99,7 +97,7 @@ def test_refresh_sees_what_came_meanwhile(house: Server, visit: Visit, cache_dir
     expect(visitor.page.get_by_text("The cache is empty. Download a model")).to_be_visible()
     RepoMaker(cache_dir, "org/late").commit({"x.bin": b"1" * 1000})
 
-    press(visitor, "Refresh")
+    press_button(visitor, "Refresh")
 
     expect(visitor.page.get_by_text("org/late")).to_be_visible()
 
@@ -109,7 +107,7 @@ def test_clear_needs_the_typed_word_and_can_be_undone(
 ) -> None:
     before = picture(cache_dir)
     visitor = open_page(visit, house)
-    press(visitor, "Clear Cache")
+    press_button(visitor, "Clear Cache")
     dialog = visitor.page.get_by_role("dialog")
     expect(dialog).to_contain_text("The volume gains 980")
     expect(dialog).to_contain_text(VIT)
@@ -117,7 +115,7 @@ def test_clear_needs_the_typed_word_and_can_be_undone(
     expect(move).to_be_disabled()
     dialog.get_by_label("Type clear to confirm").fill("clear")
     expect(move).to_be_enabled()
-    move.click()
+    press(move)
     toast(visitor, "went into the trash")
     expect(dialog).to_have_count(0)
     expect(metric(visitor, "Total Size")).to_contain_text("0 B")
@@ -125,7 +123,7 @@ def test_clear_needs_the_typed_word_and_can_be_undone(
     assert picture(cache_dir) == {}
 
     view(visitor, "Trash")
-    press(visitor, "Undo")
+    press_button(visitor, "Undo")
 
     toast(visitor, "is back")
     expect(metric(visitor, "Total Size")).to_contain_text("950")
@@ -137,9 +135,9 @@ def test_keeping_everything_deletes_nothing(
     house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
 ) -> None:
     visitor = open_page(visit, house)
-    press(row(visitor, repo), "Delete")
+    press_button(row(visitor, repo), "Delete")
     dialog = visitor.page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Keep everything").click()
+    press(dialog.get_by_role("button", name="Keep everything"))
 
     expect(dialog).to_have_count(0)
     assert content_bytes(cache_dir) == 980_000
@@ -149,13 +147,13 @@ def test_one_revision_goes_for_good(
     house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
 ) -> None:
     visitor = open_page(visit, house)
-    press(row(visitor, repo), "Revisions")
+    press_button(row(visitor, repo), "Revisions")
     expect(row(visitor, repo)).to_contain_text("detached")
-    row(visitor, repo).get_by_role("button", name="Delete revision").first.click()
+    press(row(visitor, repo).get_by_role("button", name="Delete revision").first)
     dialog = visitor.page.get_by_role("dialog")
     expect(dialog).to_contain_text("shares files with 1 revision that stay")
-    dialog.get_by_text("Free the space at once").click()
-    dialog.get_by_role("button", name="Delete for good").click()
+    press(dialog.get_by_text("Free the space at once"))
+    press(dialog.get_by_role("button", name="Delete for good"))
 
     toast(visitor, "were freed")
     expect(row(visitor, repo)).to_contain_text("1 revision")
@@ -166,16 +164,16 @@ def test_a_plan_that_no_longer_holds_is_shown_anew(
     house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
 ) -> None:
     visitor = open_page(visit, house)
-    press(row(visitor, repo), "Delete")
+    press_button(row(visitor, repo), "Delete")
     dialog = visitor.page.get_by_role("dialog")
     expect(dialog).to_contain_text("980")
     repo.blob(b"9" * 20_000)
-    dialog.get_by_role("button", name="Move to the trash").click()
+    press(dialog.get_by_role("button", name="Move to the trash"))
 
     expect(dialog).to_contain_text("The cache has changed meanwhile")
     expect(dialog).to_contain_text("1.00")
     assert content_bytes(cache_dir) == 1_000_000
-    dialog.get_by_role("button", name="Move to the trash").click()
+    press(dialog.get_by_role("button", name="Move to the trash"))
     toast(visitor, "went into the trash")
     assert content_bytes(cache_dir) == 0
 
@@ -186,12 +184,12 @@ def test_verify_finds_a_damaged_file_and_takes_it_out(
     blob = repo.blob(b"3" * 500_000)
     blob.write_bytes(b"4" * 500_000)
     visitor = open_page(visit, house)
-    press(row(visitor, repo), "Verify")
+    press_button(row(visitor, repo), "Verify")
 
     damage = visitor.page.locator(".st-key-damage")
     expect(damage).to_contain_text("1 damaged file")
     expect(damage).to_contain_text("model.safetensors wrong content")
-    press(damage, "Fetch just these files again")
+    press_button(damage, "Fetch just these files again")
     expect(damage).to_have_count(0)
     assert not blob.exists()
 
@@ -203,10 +201,10 @@ def test_reclaim_makes_one_plan_of_the_chosen(
     visitor = open_page(visit, house)
     view(visitor, "Reclaim")
     expect(visitor.page.get_by_text("Detached revisions")).to_be_visible()
-    press(visitor, "Plan for 2 suggestions")
+    press_button(visitor, "Plan for 2 suggestions")
     dialog = visitor.page.get_by_role("dialog")
     expect(dialog).to_contain_text("The volume gains 430")
-    dialog.get_by_role("button", name="Move to the trash").click()
+    press(dialog.get_by_role("button", name="Move to the trash"))
     toast(visitor, "went into the trash")
     assert content_bytes(cache_dir) == 550_000
 
@@ -215,12 +213,12 @@ def test_the_trash_is_emptied_after_a_question(
     house: Server, visit: Visit, cache_dir: Path, repo: RepoMaker
 ) -> None:
     visitor = open_page(visit, house)
-    press(row(visitor, repo), "Delete")
-    visitor.page.get_by_role("dialog").get_by_role("button", name="Move to the trash").click()
+    press_button(row(visitor, repo), "Delete")
+    press(visitor.page.get_by_role("dialog").get_by_role("button", name="Move to the trash"))
     toast(visitor, "went into the trash")
     view(visitor, "Trash")
-    press(visitor, "Empty the trash")
-    press(visitor.page.get_by_role("dialog"), "Purge for good")
+    press_button(visitor, "Empty the trash")
+    press_button(visitor.page.get_by_role("dialog"), "Purge for good")
 
     toast(visitor, "were freed")
     expect(visitor.page.get_by_text("The trash is empty.")).to_be_visible()

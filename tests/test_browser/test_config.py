@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser import Server, Visit, Visitor, fresh_server
+from tests.browser import Server, Visit, Visitor, fresh_server, press
 from tests.standins.repositories import seed
 from yipyap_core.domain.users import Role
 
@@ -52,7 +52,7 @@ def _type(visitor: Visitor, label: str, value: str) -> None:
 def _press(visitor: Visitor, label: str) -> None:
     button = visitor.page.get_by_role("button", name=label, exact=True)
     expect(button).to_have_count(1)  # while the form is drawn anew, the old one may still stand
-    button.click()
+    press(button)
 
 
 def _says(visitor: Visitor, text: str) -> None:
@@ -60,14 +60,14 @@ def _says(visitor: Visitor, text: str) -> None:
 
 
 def _choose(visitor: Visitor, label: str, option: str) -> None:
-    visitor.page.get_by_role("combobox", name=label).click()
-    visitor.page.get_by_role("option", name=option, exact=True).click()
+    press(visitor.page.get_by_role("combobox", name=label))
+    press(visitor.page.get_by_role("option", name=option, exact=True))
 
 
 def test_a_change_is_saved_told_and_written_into_the_history(server: Server, visit: Visit) -> None:
     alice = _open(visit, server, "JTP2")
     _type(alice, "Threshold", "0.4")
-    alice.page.get_by_text("Force CPU", exact=True).click()
+    press(alice.page.get_by_text("Force CPU", exact=True))
     _says(alice, "needs the model loaded anew")
     _press(alice, "Update JTP2 Config")
     _says(alice, "JTP2 config updated. Threshold 0.2 → 0.4; Force CPU off → on")
@@ -107,7 +107,7 @@ def test_two_administrators_save_at_once(server: Server, visit: Visit) -> None:
     _says(ada, "Alice saved version")
     _says(ada, "Yours: 0.6")
     _says(ada, "Saved: 0.5")
-    ada.page.get_by_text("Saved: 0.5").click()
+    press(ada.page.get_by_text("Saved: 0.5"))
     _press(ada, "Go on with these")
     expect(_number(ada, "IoU Threshold")).to_have_value("0.5")
     expect(ada.page.get_by_text("while you were editing")).to_have_count(0)
@@ -150,15 +150,15 @@ def test_a_rollback_shows_what_changes_and_brings_it_back(server: Server, visit:
         _press(alice, "Update Watermark Detection Config")
         _says(alice, f"→ {value}")
         expect(alice.page.get_by_text("not saved yet")).to_have_count(0)
-    alice.page.get_by_role("button", name="Roll back").first.click()
+    press(alice.page.get_by_role("button", name="Roll back").first)
     question = alice.page.get_by_role("dialog")
     expect(question).to_contain_text("YOLO Threshold: 0.8 → 0.3")
-    question.get_by_role("button", name="Roll back").click()
+    press(question.get_by_role("button", name="Roll back"))
     _says(alice, "version 1 is back, as version 3")
     expect(_number(alice, "YOLO Threshold")).to_have_value("0.3")
     _says(alice, "rolled back by Alice")
     _press(alice, "Reset to defaults")
-    alice.page.get_by_role("dialog").get_by_role("button", name="Reset", exact=True).click()
+    press(alice.page.get_by_role("dialog").get_by_role("button", name="Reset", exact=True))
     _says(alice, "the defaults count again")
     expect(_number(alice, "YOLO Threshold")).to_have_value("0.5")
 
@@ -168,9 +168,9 @@ def test_a_preset_fills_the_form(server: Server, visit: Visit) -> None:
     _press(alice, "SwinV2 0.2653")
     expect(_number(alice, "General Threshold")).to_have_value("0.2653")
     expect(alice.page.get_by_role("combobox", name="Model Architecture")).to_have_value("SwinV2")
-    alice.page.get_by_text("JoyCaption", exact=True).first.click()
+    press(alice.page.get_by_text("JoyCaption", exact=True).first)
     _says(alice, "JoyCaption settings")
-    alice.page.get_by_text("WDv3", exact=True).first.click()
+    press(alice.page.get_by_text("WDv3", exact=True).first)
     expect(_number(alice, "General Threshold")).to_have_value("0.2653")
 
 
@@ -202,7 +202,7 @@ def test_everything_as_a_file_with_a_preview(server: Server, visit: Visit, tmp_p
 
 def test_a_detection_model_is_downloaded_beside_its_settings(server: Server, visit: Visit) -> None:
     alice = _open(visit, server, "YOLO")
-    alice.button("yolo-s", "Download").click()
+    press(alice.button("yolo-s", "Download"))
     expect(alice.row("yolo-s")).to_contain_text("Completed", timeout=60_000)
     for model_id in ("yolo-x", "watermark-owlv2"):
         expect(alice.row(model_id)).to_contain_text("Not started")

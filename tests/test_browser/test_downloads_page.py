@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser import Server, Visit, Visitor, wait_until
+from tests.browser import Server, Visit, Visitor, press, wait_until
 from tests.standins.hub import Pattern
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -36,7 +36,7 @@ def _enlarge(server: Server, repo_id: str, file: str = "model.onnx") -> None:
 def test_a_download_is_watched_to_its_end(server: Server, visit: Visit) -> None:
     _enlarge(server, "SmilingWolf/wd-vit-tagger-v3")
     visitor = visit(server, "downloads", signed_in="alice")
-    visitor.button("wdv3-vit", "Download").click()
+    press(visitor.button("wdv3-vit", "Download"))
     bar = visitor.row("wdv3-vit").get_by_role("progressbar")
     expect(bar).to_be_visible()
     expect(visitor.row("wdv3-vit")).to_contain_text("Downloading")
@@ -49,7 +49,7 @@ def test_a_download_is_watched_to_its_end(server: Server, visit: Visit) -> None:
     expect(visitor.row("wdv3-vit")).to_contain_text("Completed")
     expect(bar).to_have_count(0)
     expect(visitor.page.get_by_role("link", name="Nothing is running")).to_be_visible()
-    visitor.button("wdv3-vit", "Details").click()
+    press(visitor.button("wdv3-vit", "Details"))
     expect(visitor.row("wdv3-vit")).to_contain_text("Hashes checked yes")
     visitor.page.reload()
     expect(visitor.row("wdv3-vit")).to_contain_text("Completed")
@@ -58,18 +58,18 @@ def test_a_download_is_watched_to_its_end(server: Server, visit: Visit) -> None:
 def test_cancelling_asks_first_and_says_what_is_kept(server: Server, visit: Visit) -> None:
     _enlarge(server, "SmilingWolf/wd-swinv2-tagger-v3")
     visitor = visit(server, "downloads", signed_in="alice")
-    visitor.button("wdv3-swinv2", "Download").click()
+    press(visitor.button("wdv3-swinv2", "Download"))
     wait_until(lambda: _percent(visitor.row("wdv3-swinv2")) > 0, "bytes have arrived")
-    visitor.button("wdv3-swinv2", "Cancel").click()
+    press(visitor.button("wdv3-swinv2", "Cancel"))
     question = visitor.page.get_by_role("dialog")
     expect(question).to_contain_text(
         re.compile(r"of 2 files, .* kept; the current file goes on at")
     )
-    question.get_by_role("button", name="Go on downloading").click()
+    press(question.get_by_role("button", name="Go on downloading"))
     expect(question).to_have_count(0)
     expect(visitor.row("wdv3-swinv2")).to_contain_text("Downloading")
-    visitor.button("wdv3-swinv2", "Cancel").click()
-    visitor.page.get_by_role("button", name="Cancel, keep files").click()
+    press(visitor.button("wdv3-swinv2", "Cancel"))
+    press(visitor.page.get_by_role("button", name="Cancel, keep files"))
     expect(visitor.row("wdv3-swinv2")).to_contain_text("Cancelled")
     expect(visitor.button("wdv3-swinv2", "Download")).to_be_visible()
 
@@ -77,25 +77,25 @@ def test_cancelling_asks_first_and_says_what_is_kept(server: Server, visit: Visi
 def test_a_paused_download_goes_on_from_where_it_was(server: Server, visit: Visit) -> None:
     _enlarge(server, "SmilingWolf/wd-convnext-tagger-v3")
     visitor = visit(server, "downloads", signed_in="alice")
-    visitor.button("wdv3-convnext", "Download").click()
+    press(visitor.button("wdv3-convnext", "Download"))
     wait_until(lambda: _percent(visitor.row("wdv3-convnext")) > 0, "bytes have arrived")
-    visitor.button("wdv3-convnext", "Pause").click()
+    press(visitor.button("wdv3-convnext", "Pause"))
     expect(visitor.row("wdv3-convnext")).to_contain_text("Paused")
     server.hub.configure(server_bps=None)
-    visitor.button("wdv3-convnext", "Resume").click()
+    press(visitor.button("wdv3-convnext", "Resume"))
     expect(visitor.row("wdv3-convnext")).to_contain_text("Completed")
 
 
 def test_a_failure_says_what_to_do_and_a_retry_heals_it(server: Server, visit: Visit) -> None:
     server.hub.remove_repo(YOLO)
     visitor = visit(server, "downloads", signed_in="alice")
-    visitor.button("yolo-n", "Download").click()
+    press(visitor.button("yolo-n", "Download"))
     row = visitor.row("yolo-n")
     expect(row).to_contain_text("Failed")
     expect(row).to_contain_text("Check the repository's name")
     assert "Traceback" not in visitor.page.locator("body").inner_text()
     server.hub.add_repo(YOLO, {"yolo11n.pt": Pattern(1_000_000)})
-    visitor.button("yolo-n", "Retry").click()
+    press(visitor.button("yolo-n", "Retry"))
     expect(row).to_contain_text("Completed")
 
 
@@ -106,7 +106,7 @@ def test_a_download_that_was_started_elsewhere_appears_by_itself(
     watcher = visit(server, "downloads", signed_in="alice")
     expect(watcher.row("florence2-base")).to_contain_text("Not started")
     other = visit(server, "downloads", signed_in="alice")
-    other.button("florence2-base", "Download").click()
+    press(other.button("florence2-base", "Download"))
     expect(watcher.row("florence2-base")).to_contain_text("Downloading")
     server.hub.configure(server_bps=None)
     expect(watcher.row("florence2-base")).to_contain_text("Completed")
@@ -118,7 +118,7 @@ def test_filter_and_search_leave_what_was_asked_for(server: Server, visit: Visit
     visitor.page.get_by_placeholder("Name, id or repository").fill("yolo11 med")
     expect(visitor.row("yolo-m")).to_be_visible()
     expect(visitor.row("llada")).to_have_count(0)
-    visitor.page.get_by_role("radio", name="Failed").click()
+    press(visitor.page.get_by_role("radio", name="Failed"))
     expect(visitor.page.get_by_text("No model fits this filter and search.")).to_be_visible()
 
 
@@ -126,7 +126,7 @@ def test_limits_are_in_force_at_once(server: Server, visit: Visit) -> None:
     visitor = visit(server, "downloads", signed_in="alice")
     field = visitor.page.get_by_role("spinbutton", name="Concurrent downloads")
     field.fill("3")
-    visitor.page.get_by_role("button", name="Apply").click()
+    press(visitor.page.get_by_role("button", name="Apply"))
     expect(visitor.page.get_by_text("The limits are in force.")).to_be_visible()
     visitor.page.reload()
     expect(field).to_have_value("3")
@@ -138,11 +138,11 @@ def test_the_overview_shows_what_runs_and_the_four_figures(server: Server, visit
     for figure in ("Total Models", "Downloaded", "Ollama Models", "Cache Size"):
         expect(visitor.page.get_by_test_id("stMetric").filter(has_text=figure)).to_be_visible()
     expect(_figure(visitor, "Ollama Models")).to_contain_text("1")
-    visitor.page.get_by_role("button", name="Go to downloads").click()
+    press(visitor.page.get_by_role("button", name="Go to downloads"))
     visitor.sees("Downloads")
-    visitor.button("florence2-large", "Download").click()
+    press(visitor.button("florence2-large", "Download"))
     expect(visitor.row("florence2-large")).to_contain_text("Downloading")
-    visitor.page.get_by_role("link", name="Overview").click()
+    press(visitor.page.get_by_role("link", name="Overview"))
     visitor.sees("Model Management")
     expect(visitor.row("florence2-large")).to_contain_text("left")
     server.hub.configure(server_bps=None)

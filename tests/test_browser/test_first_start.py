@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import PASSWORD, Server, Visit, wait_until
+from tests.browser import PASSWORD, Server, Visit, press, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -45,4 +45,4 @@ def _fill(page: Page, password: str) -> None:
     page.get_by_label("Username").fill("root")
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_label("Password again").fill(password)
-    page.get_by_role("button", name="Create administrator").click()
+    press(page.get_by_role("button", name="Create administrator"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser import Server, Visit, Visitor, fresh_server, wait_until
+from tests.browser import Server, Visit, Visitor, fresh_server, press, wait_until
 from tests.standins.ollama import Ollama, OllamaModel, PullError
 from yipyap_core.domain.users import Role
 
@@ -55,7 +55,7 @@ def pull_rows(visitor: Visitor, name: str) -> Locator:
 
 def pull(visitor: Visitor, text: str) -> None:
     visitor.page.get_by_role("textbox", name="Model name").fill(text)
-    visitor.page.get_by_role("button", name="Pull Model").click()
+    press(visitor.page.get_by_role("button", name="Pull Model"))
 
 
 def percent(place: Locator) -> float:
@@ -118,10 +118,10 @@ def test_a_pull_can_be_cancelled_and_retried(house: Server, visit: Visit, ollama
     visitor = open_page(visit, house)
     pull(visitor, "mistral:7b")
     row = pull_rows(visitor, "mistral:7b")
-    row.get_by_role("button", name="Cancel").click()
+    press(row.get_by_role("button", name="Cancel"))
     expect(row).to_contain_text("Cancelled")
     ollama.configure(pull_bps=None)
-    row.get_by_role("button", name="Retry").click()
+    press(row.get_by_role("button", name="Retry"))
     expect(row).to_contain_text("Completed")
 
 
@@ -150,10 +150,10 @@ def test_an_invalid_name_is_said_beside_the_field(house: Server, visit: Visit) -
 def test_outdated_models_are_found_and_updated(house: Server, visit: Visit, ollama: Ollama) -> None:
     ollama.publish(dataclasses.replace(LLAMA, edition=2, size_bytes=4_000_000))
     visitor = open_page(visit, house)
-    visitor.page.get_by_role("button", name="Check for updates").click()
+    press(visitor.page.get_by_role("button", name="Check for updates"))
     expect(model(visitor, "qwen3:8b")).to_contain_text("Current")
     expect(model(visitor, "llama2:7b")).to_contain_text("Outdated")
-    visitor.page.get_by_role("button", name="Update 1 model").click()
+    press(visitor.page.get_by_role("button", name="Update 1 model"))
     expect(pull_rows(visitor, "llama2:7b")).to_contain_text("Completed")
     assert ollama.installed["llama2:7b"].edition == 2
 
@@ -162,12 +162,12 @@ def test_the_assistants_model_can_be_chosen(house: Server, visit: Visit, ollama:
     assert ollama.installed
     visitor = open_page(visit, house)
     card = visitor.page.locator(".st-key-ollama-assistant")
-    card.get_by_role("combobox").click()
-    visitor.page.get_by_role("option", name="llama2:7b").click()
+    press(card.get_by_role("combobox"))
+    press(visitor.page.get_by_role("option", name="llama2:7b"))
     expect(card).to_contain_text("llama2:7b: installed")
     expect(card.get_by_role("combobox")).to_have_count(1)
-    card.get_by_role("combobox").click()
-    visitor.page.get_by_role("option", name="qwen3:8b").click()
+    press(card.get_by_role("combobox"))
+    press(visitor.page.get_by_role("option", name="qwen3:8b"))
     expect(card).to_contain_text("qwen3:8b: installed")
 
 
@@ -176,14 +176,14 @@ def test_shows_and_deletes_a_model_after_a_question(
 ) -> None:
     ollama.install(OllamaModel("tiny:1b"))
     visitor = open_page(visit, house)
-    model(visitor, "tiny:1b").get_by_role("button", name="Show").click()
+    press(model(visitor, "tiny:1b").get_by_role("button", name="Show"))
     dialog = visitor.page.get_by_role("dialog")
     expect(dialog).to_contain_text("40,960 tokens")
     visitor.page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    model(visitor, "tiny:1b").get_by_role("button", name="Delete").click()
+    press(model(visitor, "tiny:1b").get_by_role("button", name="Delete"))
     expect(dialog).to_contain_text("It has no trash")
-    dialog.get_by_role("button", name="Delete model").click()
+    press(dialog.get_by_role("button", name="Delete model"))
     expect(model(visitor, "tiny:1b")).to_have_count(0)
     assert "tiny:1b" not in ollama.installed
 
@@ -198,7 +198,7 @@ def test_a_model_answers_and_gives_its_memory_back(
     expect(visitor.page.locator(".st-key-ollama-chat")).to_contain_text("You said: Good day")
     expect(visitor.page.locator(".st-key-ollama-chat img")).to_have_count(0)
     unload = visitor.page.get_by_role("button", name="Unload now")
-    unload.click()
+    press(unload)
     expect(visitor.page.get_by_text("Nothing is in memory")).to_be_visible()
     assert ollama.loaded == []
 

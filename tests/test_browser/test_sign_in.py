@@ -6,7 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.browser import PASSWORD, Server, Visit, wait_until
+from tests.browser import PASSWORD, Server, Visit, press, wait_until
 from yipyap_core.domain.users import Role
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -63,7 +63,7 @@ def test_signing_out_ends_the_session_everywhere_and_a_copied_cookie_is_refused(
     wait_until(visitor.has_cookie, "the cookie is written")
     copied = visitor.cookie()
     visitor.sees("Home")  # writing the cookie draws the page anew
-    visitor.page.get_by_role("button", name="Sign out").click()
+    press(visitor.page.get_by_role("button", name="Sign out"))
     expect(visitor.page.get_by_role("heading", name="Home")).to_have_count(0)
     wait_until(lambda: not visitor.has_cookie(), "the cookie is deleted")
     visitor.page.reload()
@@ -86,7 +86,7 @@ def test_signing_in_again_in_the_same_tab_works(server: Server, visit: Visit) ->
     visitor = visit(server)
     visitor.fill_sign_in("otto")
     visitor.sees("Home")
-    visitor.page.get_by_role("button", name="Sign out").click()
+    press(visitor.page.get_by_role("button", name="Sign out"))
     visitor.sees_sign_in()
     visitor.fill_sign_in("otto", PASSWORD)
     visitor.sees("Home")
@@ -134,5 +134,5 @@ def test_administrators_have_model_management_with_its_six_tabs(
         "Downloads",
     ]
     for tab in tabs:
-        menu.get_by_role("link", name=tab, exact=True).click()
+        press(menu.get_by_role("link", name=tab, exact=True))
         visitor.sees("Model Management" if tab == "Overview" else tab)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import Server, Visit
+from tests.browser import Server, Visit, press
 from tests.test_browser.try_kit import (
     LOADING_MILLISECONDS,
     answer,
@@ -56,7 +56,7 @@ def test_tags_with_saved_and_edited_thresholds(server: Server, visit: Visit, pic
     expect(results).to_contain_text("0 only here")
     expect(results).to_contain_text("CPUExecutionProvider")
     expect(alice.page.locator(".st-key-engine-wdv3-vit")).to_contain_text("Loaded")
-    alice.page.get_by_role("button", name="Unload", exact=True).click()
+    press(alice.page.get_by_role("button", name="Unload", exact=True))
     expect(alice.page.locator(".st-key-engine-wdv3-vit")).to_contain_text("Not loaded")
 
 
@@ -65,9 +65,9 @@ def test_a_check_on_the_overview_says_how_the_model_answered(server: Server, vis
     download(alice, "wdv3-vit")
     alice.go("model-management")
     row = alice.page.locator(".st-key-canary-row-wdv3-vit")
-    row.get_by_role("button", name="Check now").click()
+    press(row.get_by_role("button", name="Check now"))
     expect(row).to_contain_text("Check passed", timeout=LOADING_MILLISECONDS)
-    row.get_by_role("button", name="Check now").click()
+    press(row.get_by_role("button", name="Check now"))
     expect(row).to_contain_text("It answered as before.", timeout=LOADING_MILLISECONDS)
     expect(row).to_contain_text("peak")
 
@@ -88,11 +88,11 @@ def test_leaving_during_a_run_and_coming_back_keeps_picture_and_answer(
     alice = open_panel(visit, server, "WDv3")
     download(alice, "wdv3-vit")
     give(alice.page, picture)
-    alice.page.get_by_role("button", name="Run", exact=True).click()
-    alice.page.get_by_role("link", name="Downloads").first.click()
+    press(alice.page.get_by_role("button", name="Run", exact=True))
+    press(alice.page.get_by_role("link", name="Downloads").first)
     alice.sees("Downloads")
-    alice.page.get_by_role("link", name="Caption Models").first.click()
-    alice.page.get_by_text("WDv3", exact=True).first.click()
+    press(alice.page.get_by_role("link", name="Caption Models").first)
+    press(alice.page.get_by_text("WDv3", exact=True).first)
     expect(alice.page.get_by_text("320 x 240 pixels")).to_be_visible()
     results = alice.page.locator(".st-key-tried-wdv3")
     expect(results.get_by_test_id("stDataFrame").first).to_be_visible(timeout=LOADING_MILLISECONDS)
@@ -124,7 +124,7 @@ def test_a_missing_model_is_downloaded_beside_the_side_that_lacks_it(
     press_run(alice.page, "Run the saved settings", "saved")
     offer = alice.page.locator(".st-key-draft-missing-wdv3-swinv2")
     expect(offer).to_contain_text("WDv3 SwinV2 is not downloaded. Your edits choose it.")
-    offer.get_by_role("button", name="Download", exact=True).click()
+    press(offer.get_by_role("button", name="Download", exact=True))
     press_run(alice.page, "Run saved and edited", "saved", "draft")
     expect(offer).to_have_count(0)
     results = alice.page.locator(".st-key-tried-wdv3")
@@ -144,17 +144,17 @@ def test_an_engine_that_failed_shows_its_last_words_and_is_tried_again(
     offer = page.locator(".st-key-try-missing-wdv3-convnext")
     engine = page.locator(".st-key-engine-wdv3-convnext")
     with workers_crash(server):
-        offer.get_by_role("button", name="Download", exact=True).click()
+        press(offer.get_by_role("button", name="Download", exact=True))
         for _ in range(PRESSES):
-            page.get_by_role("button", name="Run saved and edited", exact=True).click()
+            press(page.get_by_role("button", name="Run saved and edited", exact=True))
             expect(answer(page, "draft")).to_contain_text("The worker")
             if engine.get_by_text("Failed", exact=True).count():
                 break
     expect(engine).to_contain_text("Its worker ended 3 times in a row")
     expect(answer(page, "saved")).to_contain_text("on cpu")
-    engine.get_by_text("Last words of its worker").click()
+    press(engine.get_by_text("Last words of its worker"))
     expect(engine).to_contain_text("the device has gone away")
-    engine.get_by_role("button", name="Try again", exact=True).click()
+    press(engine.get_by_role("button", name="Try again", exact=True))
     expect(engine).to_contain_text("Loaded", timeout=LOADING_MILLISECONDS)
     expect(engine.get_by_text("Last words")).to_have_count(0)
 
@@ -165,7 +165,7 @@ def test_text_grows_while_it_is_written_and_a_run_is_cancelled(
     alice = open_panel(visit, server, "JoyCaption")
     download(alice, "joycaption")
     give(alice.page, picture)
-    alice.page.get_by_role("button", name="Run", exact=True).click()
+    press(alice.page.get_by_role("button", name="Run", exact=True))
     writing = alice.page.locator(".st-key-writing-saved")
     expect(writing).to_be_visible(timeout=LOADING_MILLISECONDS)
     with workers_paused(server):
@@ -173,7 +173,7 @@ def test_text_grows_while_it_is_written_and_a_run_is_cancelled(
     expect(writing).not_to_have_text(first)
     with workers_paused(server):
         assert len(writing.inner_text()) > len(first)
-        alice.page.get_by_role("button", name="Cancel", exact=True).click()
+        press(alice.page.get_by_role("button", name="Cancel", exact=True))
         expect(answer(alice.page, "saved")).to_contain_text("The request was cancelled.")
     expect(alice.page.get_by_role("button", name="Run", exact=True)).to_be_visible()
 
@@ -195,11 +195,11 @@ def test_florence_is_asked_about_a_region_and_with_a_text(
     expect(answer(page, "saved").get_by_role("img", name="1 region drawn")).to_be_visible()
     expect(page.locator(".st-key-tried-florence2")).to_contain_text("about the region")
     choose(page, "Task of this run", "Objects that a text names")
-    page.get_by_role("button", name="Run", exact=True).click()
+    press(page.get_by_role("button", name="Run", exact=True))
     expect(page.get_by_text("This task needs a text.")).to_be_visible()
     page.get_by_role("textbox", name="Text of the task").fill("a green hat")
     page.get_by_role("textbox", name="Text of the task").press("Enter")
-    page.get_by_role("button", name="Run", exact=True).click()
+    press(page.get_by_role("button", name="Run", exact=True))
     results = page.locator(".st-key-tried-florence2")
     expect(results).to_contain_text("with the text a green hat")
     expect(answer(page, "saved")).to_contain_text("on cpu", timeout=LOADING_MILLISECONDS)

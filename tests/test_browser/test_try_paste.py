@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import Server, Visit, Visitor
+from tests.browser import Server, Visit, Visitor, press
 from tests.test_browser.try_kit import open_panel
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
@@ -60,7 +60,7 @@ def test_a_picture_of_the_clipboard_is_pasted_by_key_or_button(
     _copy(alice, picture)
     alice.page.keyboard.press("Control+V")
     expect(alice.page.get_by_text("320 x 240 pixels")).to_be_visible()
-    alice.page.get_by_role("button", name="Remove", exact=True).click()
+    press(alice.page.get_by_role("button", name="Remove", exact=True))
     expect(alice.page.get_by_text("Choose an image to try")).to_be_visible()
     button = alice.page.get_by_role("button", name="Paste image")
     button.focus()

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import Server, Visit, Visitor, fresh_server
+from tests.browser import Server, Visit, Visitor, fresh_server, press
 from tests.standins.repositories import seed
 from tests.standins.tiny_models import files_of
 from yipyap_core.domain.users import Role
@@ -109,7 +109,7 @@ def download(visitor: Visitor, model_id: str) -> None:
     """Take the offer of the panel itself, where there is one."""
     offer = visitor.page.locator(f".st-key-try-missing-{model_id}")
     if visitor.page.get_by_text("is not downloaded").count():
-        offer.get_by_role("button", name="Download", exact=True).click()
+        press(offer.get_by_role("button", name="Download", exact=True))
     expect(offer).to_have_count(0, timeout=LOADING_MILLISECONDS)
 
 
@@ -128,7 +128,7 @@ def type_into(page: Page, label: str, value: str) -> None:
 
 def open_run_only(page: Page) -> None:
     """Open what counts for one run; a list in there would close while it is still unfolding."""
-    page.get_by_text("For this run only").click()
+    press(page.get_by_text("For this run only"))
     page.locator("details", has_text="For this run only").evaluate(
         "(it) => Promise.allSettled(it.getAnimations({subtree: true}).map((one) => one.finished))"
     )
@@ -137,9 +137,9 @@ def open_run_only(page: Page) -> None:
 def choose(page: Page, label: str, option: str) -> None:
     """Choose from a list that may be longer than what it shows."""
     box = page.get_by_role("combobox", name=label)
-    box.click()
+    press(box)
     box.fill(option)
-    page.get_by_role("option", name=option, exact=True).click()
+    press(page.get_by_role("option", name=option, exact=True))
     expect(box).to_have_value(option)
 
 
@@ -150,6 +150,6 @@ def answer(page: Page, side: str) -> Locator:
 
 def press_run(page: Page, label: str, *sides: str) -> None:
     """Press the button and wait until these sides have ended."""
-    page.get_by_role("button", name=label, exact=True).click()
+    press(page.get_by_role("button", name=label, exact=True))
     for side in sides:
         expect(answer(page, side)).to_contain_text("on cpu", timeout=LOADING_MILLISECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from pathlib import Path
 
@@ -55,8 +56,10 @@ def test_shown_and_stored_are_never_more_than_a_flush_apart(
         presence = present(plan, cache_dir)
         stored = presence.kept_bytes + presence.partial_bytes
         after = control.present
-        if lost == control.lost:
-            assert before - stored <= large_files * (CLAIM_BYTES + MIB)
+        if lost == control.lost and before - stored > large_files * (CLAIM_BYTES + MIB):
+            # a file has just begun anew on the disk: the next thing is to say so
+            wait_until(functools.partial(_has_lost_more, control, lost))
+        elif lost == control.lost:
             assert stored - after <= (large_files + 1) * MIB
         assert not presence.complete or len(control.done) >= len(plan.files) - large_files
         samples.append(after + control.lost)
@@ -67,3 +70,7 @@ def test_shown_and_stored_are_never_more_than_a_flush_apart(
     assert samples == sorted(samples)  # never backwards but by what was said to be lost
     assert control.present == plan.total_bytes
     assert_cache_is_right(cache_dir, plan)
+
+
+def _has_lost_more(control: Control, than: int) -> bool:
+    return control.lost > than
