@@ -85,6 +85,11 @@ def curl_and_sha256sum(task: Task, sink: Path) -> list[list[str]]:
     return [*curl(task, sink), ["sha256sum", *files]]
 
 
+def curl_and_sync(task: Task, sink: Path) -> list[list[str]]:
+    """curl, then what makes its files survive a loss of power, as ours do; no hash, no layout."""
+    return [*curl(task, sink), ["sync", *(str(sink / entry.path) for entry in task.entries)]]
+
+
 def aria2c(task: Task, sink: Path) -> list[list[str]]:
     """aria2c with eight connections a file and four files at a time; no hash, no layout."""
     listed = sink / "aria2.txt"
@@ -104,6 +109,7 @@ TOOLS: dict[str, Tool] = {
     "snapshot_download": snapshot_download,
     "curl -o": curl,
     "curl + sha256sum": curl_and_sha256sum,
+    "curl + sync": curl_and_sync,
     "aria2c -x8": aria2c,
 }
 

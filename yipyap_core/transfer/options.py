@@ -50,5 +50,6 @@ class TransferOptions:
     """Large files on their way at a time."""
     max_connections: int = 8
     """Connections for the ranges of large files, all files of a run together."""
-    sync_seconds: float = 10.0
-    """How often partial files are made durable against a loss of power."""
+    sync_seconds: float = 0.5
+    """How often partial files are made durable against a loss of power; often, so that the disk
+    works beside the network and little is left to wait for at the end of a file."""

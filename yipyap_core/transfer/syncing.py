@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 
 from yipyap_core.transfer.context import OpenPartials
 
@@ -12,7 +13,7 @@ class PeriodicSync:
     """Runs while its block does."""
 
     def __init__(self, partials: OpenPartials, seconds: float) -> None:
-        """Wait `seconds` between two rounds."""
+        """Wait `seconds` between two rounds, or as long as the last one took."""
         self._partials = partials
         self._seconds = seconds
         self._ended = threading.Event()
@@ -28,6 +29,9 @@ class PeriodicSync:
         self._ended.set()
 
     def _run(self) -> None:
-        while not self._ended.wait(self._seconds):
+        pause = self._seconds
+        while not self._ended.wait(pause):
+            began = time.monotonic()
             with contextlib.suppress(OSError):  # the writers meet the same error and report it
                 self._partials.sync()
+            pause = max(self._seconds, time.monotonic() - began)
