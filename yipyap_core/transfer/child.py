@@ -92,7 +92,7 @@ def _progress(context: Context, stopper: Stopper, file: RemoteFile) -> Iterator[
                     yield min(int(last["bytes"]), file.size_bytes)
             stopper.check()
             if process.wait() != 0 or not last.get("done"):
-                raise gate.failure or _error(context, file, last)
+                raise _error(context, file, last, gate.failure)
 
 
 def _events(ours: socket.socket, file: RemoteFile) -> Iterator[dict[str, Any]]:
@@ -154,11 +154,16 @@ def _order(context: Context, file: RemoteFile, gate: Gate) -> dict[str, Any]:
     }
 
 
-def _error(context: Context, file: RemoteFile, last: dict[str, Any]) -> TransferError:
+def _error(
+    context: Context, file: RemoteFile, last: dict[str, Any], refusal: TransferError | None
+) -> TransferError:
+    """Why the child failed, by its last words; `refusal` is what its gate had to say."""
     number = last.get("errno")
     if isinstance(number, int):
         failure = OSError(number, os.strerror(number))
         return translated(failure, context.layout.blobs, file.path, file.size_bytes)
+    if refusal is not None:
+        return refusal
     name = str(last.get("error", "it ended without a word"))[:80]
     status = f", status {last['status']}" if "status" in last else ""
     said = f"The hub's own client could not fetch {file.path}: {name}{status}."

@@ -11,17 +11,19 @@ import contextlib
 import secrets
 import selectors
 import socket
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from yipyap_core.errors import RedirectRefused, TransferError
 from yipyap_core.transfer.dialing import Dialer, Trust
 from yipyap_core.transfer.limiter import BandwidthLimit
 from yipyap_core.transfer.options import TransferOptions
 from yipyap_core.transfer.socks import Refused, Reply, read_target, reply
-from yipyap_core.transfer.stopping import Stopped, Stopper
+from yipyap_core.transfer.stopping import Stopper
 
 BUFFER_BYTES = 256 * 1024
+MOST_CONNECTIONS = 128
+"""At a time; what comes beyond waits. The xet client opens dozens."""
 GREETING_SECONDS = 10.0
 """So long a client may take to say what it wants."""
 
@@ -31,15 +33,14 @@ def open_gate(
     options: TransferOptions, trust: Trust, limit: BandwidthLimit, stopper: Stopper
 ) -> Iterator[Gate]:
     """Serve while the block runs; afterwards nothing is connected any more."""
-    with stopper.branch() as branch, socket.create_server(("127.0.0.1", 0)) as listener:
+    with (
+        ThreadPoolExecutor(MOST_CONNECTIONS + 1, thread_name_prefix="gate") as pool,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        stopper.branch() as branch,
+    ):
         gate = Gate(listener, Dialer(options, trust, branch), limit, branch)
-        serving = threading.Thread(target=gate.serve, name="gate", daemon=True)
-        serving.start()
-        try:
-            yield gate
-        finally:
-            branch.stop()
-            serving.join()
+        pool.submit(gate.serve, pool)
+        yield gate
 
 
 class Gate:
@@ -62,26 +63,21 @@ class Gate:
         """For `ALL_PROXY`; names are resolved here. A secret."""
         return f"socks5h://child:{self._password}@127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def serve(self) -> None:
-        """Accept connections until the stopper ends it, and return when all have ended."""
-        threads: list[threading.Thread] = []
-        with contextlib.suppress(OSError), self._stopper.watching(self._listener):
-            while not self._stopper.is_stopped:
+    def serve(self, pool: ThreadPoolExecutor) -> None:
+        """Accept connections for the pool to handle, until the stopper ends it."""
+        with self._stopper.watching(self._listener):
+            while True:
                 inner, _ = self._listener.accept()
-                thread = threading.Thread(target=self._handle, args=(inner,), name="gate-line")
-                thread.start()
-                threads = [one for one in threads if one.is_alive()] + [thread]
-        for thread in threads:
-            thread.join()
+                pool.submit(self._handle, inner)
 
     def _handle(self, inner: socket.socket) -> None:
         """One connection from its greeting to its end; whatever breaks it, the client sees."""
-        with contextlib.suppress(OSError, Refused, Stopped), inner, self._stopper.watching(inner):
+        with inner, self._stopper.watching(inner):
             inner.settimeout(GREETING_SECONDS)
             host, port = read_target(inner, self._password)
-            inner.settimeout(None)
             outer = self._connect(inner, host, port)
             try:
+                reply(inner, Reply.GRANTED)
                 self._relay(inner, outer)
             finally:
                 self._dialer.close(outer)
@@ -94,12 +90,13 @@ class Gate:
             refused = isinstance(error, RedirectRefused)
             reply(inner, Reply.NOT_ALLOWED if refused else Reply.UNREACHABLE)
             raise Refused(error.message) from error
-        outer.settimeout(None)
-        reply(inner, Reply.GRANTED)
+        self.failure = None
         return outer
 
     def _relay(self, inner: socket.socket, outer: socket.socket) -> None:
         """Pass bytes on, both ways, until the far end has no more or either end breaks."""
+        inner.settimeout(None)
+        outer.settimeout(None)
         view = memoryview(bytearray(BUFFER_BYTES))
         with selectors.DefaultSelector() as ready:
             ready.register(inner, selectors.EVENT_READ)
