@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gzip
 import hashlib
@@ -29,24 +30,51 @@ class Answer:
 
 
 class RegistryAnswer:
-    """Keeps the last answer of one application for as long as it holds."""
+    """Keeps the last answer of one application for as long as it holds.
+
+    Whether it still holds is seen sooner than a thread is woken; but several who ask at once are
+    served better by one look in a thread, which they share.
+    """
 
     def __init__(self) -> None:
         """Keep nothing yet."""
         self._look = SharedLook[Answer]()
         self._last: Answer | None = None
+        self._asking = 0
 
     async def get(self, services: Services) -> Answer:
         """The registry at this moment."""
-        return await self._look.get(lambda: self._present(services))
+        self._asking += 1
+        try:
+            await asyncio.sleep(0)  # by then all are counted who ask at the same moment
+            if self._asking == 1 and _is_seen_at_once(services):
+                kept = self._kept(services, _generations(services))
+                if kept is not None:
+                    return kept
+            return await self._look.get(lambda: self._present(services))
+        finally:
+            self._asking -= 1
 
     def _present(self, services: Services) -> Answer:
         # generations first: what changes while the body is made makes the next one new
-        generations = services.registry.generation, services.downloads.generation
+        generations = _generations(services)
+        answer = self._kept(services, generations)
+        if answer is None:
+            answer = self._last = _made(services, generations)
+        return answer
+
+    def _kept(self, services: Services, generations: tuple[int, int]) -> Answer | None:
         last = self._last
-        if last is None or last.services is not services or last.generations != generations:
-            last = self._last = _made(services, generations)
-        return last
+        holds = last and last.services is services and last.generations == generations
+        return last if holds else None
+
+
+def _is_seen_at_once(services: Services) -> bool:
+    return services.registry.answers_at_once and not services.downloads.look_is_due
+
+
+def _generations(services: Services) -> tuple[int, int]:
+    return services.registry.generation, services.downloads.generation
 
 
 def _made(services: Services, generations: tuple[int, int]) -> Answer:

@@ -74,6 +74,11 @@ class DownloadViews:
         self._all: tuple[int, dict[str, DownloadStatus]] = (-1, {})
 
     @property
+    def look_is_due(self) -> bool:
+        """Whether the next `generation` reads store and cache: no work for an event loop."""
+        return self._clock.monotonic() - self._polled_at >= POLL_SECONDS
+
+    @property
     def generation(self) -> int:
         """A number that moves whenever any status may have changed."""
         self._poll()
@@ -207,7 +212,7 @@ class DownloadViews:
     def _poll(self) -> None:
         """Notice what other processes changed, once a second, and that time passes."""
         now = self._clock.monotonic()
-        if now - self._polled_at >= POLL_SECONDS:
+        if self.look_is_due:
             self._polled_at = now
             jobs = self._latest.all()
             live = {name for name, job in jobs.items() if job.is_live}

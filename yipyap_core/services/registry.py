@@ -51,6 +51,11 @@ class RegistryService:
         self._known = _Known(None, 0, self._built_in)
 
     @property
+    def answers_at_once(self) -> bool:
+        """Whether `generation` is one short read of a local file, fit for an event loop."""
+        return self._store.is_local
+
+    @property
     def generation(self) -> int:
         """A number that moves with each change, for caches and ETags."""
         return self._present().generation

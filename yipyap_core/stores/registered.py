@@ -28,6 +28,11 @@ class RegisteredModelStore:
         """Use the tables of `engine`, which must exist."""
         self._engine = engine
 
+    @property
+    def is_local(self) -> bool:
+        """Whether a read is no journey: SQLite with WAL, where readers wait for nobody."""
+        return self._engine.dialect.name == "sqlite"
+
     def stamp(self) -> Stamp:
         """Read which models there are, without what they are: cheap enough for every request."""
         with self._engine.connect() as connection:
