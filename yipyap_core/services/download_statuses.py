@@ -35,6 +35,7 @@ class LatestJobs:
         self._read_at = float("-inf")
         self._stale = True
         self._generation = 0
+        self._begun = self._taken = 0
 
     @property
     def generation(self) -> int:
@@ -50,8 +51,14 @@ class LatestJobs:
         now = self._clock.monotonic()
         if self._stale or now - self._read_at >= REREAD_SECONDS:
             self._stale, self._read_at = False, now
+            with self._lock:
+                self._begun += 1
+                number = self._begun
             jobs = self._store.latest(JobKind.DOWNLOAD)
             with self._lock:
+                if number < self._taken:  # whoever began later has read something newer
+                    return self._jobs
+                self._taken = number
                 before, self._jobs = self._jobs, jobs
                 moved = [name for name, job in jobs.items() if before.get(name) != job]
                 self._generation += bool(moved)
