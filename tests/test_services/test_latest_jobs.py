@@ -28,7 +28,7 @@ class SlowStore:
 
 def test_an_older_reading_does_not_replace_a_newer_one() -> None:
     store: Any = SlowStore()
-    latest = LatestJobs(store, SystemClock(), lambda _: None)
+    latest: Any = LatestJobs(store, SystemClock(), lambda _: None)
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(latest.all)
         assert store.began.wait(30)
