@@ -19,6 +19,7 @@ from yipyap_core.listening import answer_at_once
 from yipyap_core.services.accounts import AccountsService
 from yipyap_core.services.cache import CacheService
 from yipyap_core.settings import Settings, read_settings
+from yipyap_core.ui import theme_message
 
 COLLECT_SECONDS = 180.0
 """Streamlit's collection after every run is off; this often we collect instead."""
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 async def lifespan(_app: object) -> AsyncIterator[None]:
     """Hold the services for as long as the server runs."""
     answer_at_once()
+    theme_message.keep()
     application = build(read_settings())
     application.start()
     settings, accounts = application.services.settings, application.services.accounts
