@@ -55,6 +55,26 @@ def test_a_model_is_looked_at_again_only_when_its_folders_moved(rig: Rig) -> Non
     assert store.looks == 3
 
 
+def test_a_look_from_before_a_change_is_not_kept(rig: Rig) -> None:
+    """The files were verified, and it was told, while another thread was still looking."""
+    rig.download("m")
+    spec = rig.shelf.get("m")
+
+    class Overtaken(CountingStore):
+        def of_folder(self, repo_folder: str) -> frozenset[BlobStamp]:
+            found = super().of_folder(repo_folder)
+            if self.looks > 1:
+                return found
+            presence.drop(repo_folder)
+            return frozenset()
+
+    presence = CachePresence(rig.cache, Overtaken(rig.engine))
+
+    assert not presence.of(spec).verified
+
+    assert presence.of(spec).verified
+
+
 def test_a_complete_commit_counts_although_the_branch_has_moved_on(rig: Rig, hub: Hub) -> None:
     first = rig.download("m").resolved_commit
     assert first is not None

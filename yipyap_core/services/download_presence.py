@@ -78,6 +78,7 @@ class CachePresence:
         self._verified = verified
         self._recorded_commit = recorded_commit
         self._lock = threading.Lock()
+        self._drops = 0  # a look that one of them overtook may be from before the change
         self._looks: dict[str, _Look] = {}
         self._trees: dict[tuple[str, str], _Tree] = {}
 
@@ -88,9 +89,11 @@ class CachePresence:
         before = self._looks.get(spec.id)
         if before is not None and before.wishes == wishes and _same(before):
             return before.holding
+        drops = self._drops
         look = self._look(spec, wishes, recorded)
         with self._lock:
-            self._looks[spec.id] = look
+            if drops == self._drops:
+                self._looks[spec.id] = look
         return look.holding
 
     def changed(self, specs: Iterable[ModelSpec]) -> bool:
@@ -105,12 +108,14 @@ class CachePresence:
     def forget(self) -> None:
         """Look at everything anew next time."""
         with self._lock:
+            self._drops += 1
             self._looks.clear()
             self._trees.clear()
 
     def drop(self, repo_folder: str) -> None:
         """Look anew at every model of a repository: a job there has moved."""
         with self._lock:
+            self._drops += 1
             kept = {
                 model_id: look
                 for model_id, look in self._looks.items()

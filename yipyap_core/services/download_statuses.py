@@ -33,9 +33,11 @@ class LatestJobs:
         self._lock = threading.Lock()
         self._jobs: Mapping[str, Job] = {}
         self._read_at = float("-inf")
-        self._stale = True
         self._generation = 0
+        # readings, numbered in the order in which they began
         self._begun = self._taken = 0
+        # changes that were told of, and how many of them the jobs at hand have in them
+        self._touches, self._seen = 1, 0
 
     @property
     def generation(self) -> int:
@@ -43,28 +45,32 @@ class LatestJobs:
         return self._generation
 
     def touch(self) -> None:
-        """Read anew next time."""
-        self._stale = True
+        """Whoever asks from now on gets a reading that begins now or later."""
+        with self._lock:
+            self._touches += 1
 
     def all(self) -> Mapping[str, Job]:
         """Model id -> job."""
         now = self._clock.monotonic()
-        if self._stale or now - self._read_at >= REREAD_SECONDS:
-            self._stale, self._read_at = False, now
-            with self._lock:
-                self._begun += 1
-                number = self._begun
-            jobs = self._store.latest(JobKind.DOWNLOAD)
-            with self._lock:
-                if number < self._taken:  # whoever began later has read something newer
-                    return self._jobs
-                self._taken = number
-                before, self._jobs = self._jobs, jobs
-                moved = [name for name, job in jobs.items() if before.get(name) != job]
-                self._generation += bool(moved)
-            for model_id in moved:
-                self._changed(model_id)
+        if self._seen < self._touches or now - self._read_at >= REREAD_SECONDS:
+            self._read_at = now
+            self._read()
         return self._jobs
+
+    def _read(self) -> None:
+        with self._lock:
+            self._begun += 1
+            number, touches = self._begun, self._touches
+        jobs = self._store.latest(JobKind.DOWNLOAD)
+        with self._lock:
+            if number < self._taken:  # whoever began later has read something newer
+                return
+            self._taken, self._seen = number, touches
+            before, self._jobs = self._jobs, jobs
+            moved = [name for name, job in jobs.items() if before.get(name) != job]
+            self._generation += bool(moved)
+        for model_id in moved:
+            self._changed(model_id)
 
     def of(self, model_id: str) -> Job | None:
         """The model's job, if it ever had one."""
