@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yipyap_core.domain.downloads import RemoteFile
-from yipyap_core.transfer.hashing import HAND_OVER_BYTES, READ_BYTES, FollowingHash
+from yipyap_core.transfer.hashing import (
+    BEHIND_BYTES,
+    HAND_OVER_BYTES,
+    READ_BYTES,
+    FollowingHash,
+)
 
 Sizes = st.lists(st.integers(1, READ_BYTES), min_size=1, max_size=8)
 
@@ -64,3 +69,14 @@ def test_small_pieces_and_those_out_of_order_stay_with_the_caller(tmp_path: Path
         assert follower.hand_over(READ_BYTES, buffer, READ_BYTES) is buffer
         follower.close()
         assert follower.hand_over(0, buffer, READ_BYTES) is buffer
+
+
+def test_a_hash_that_lags_says_so(tmp_path: Path) -> None:
+    file = RemoteFile("a", 2 * BEHIND_BYTES, "x", "0" * 64)
+    with (tmp_path / "part").open("w+b") as part:
+        follower = FollowingHash(part.fileno(), file)
+        follower.close()  # its thread does nothing more
+        follower.advance(BEHIND_BYTES - 1)
+        assert not follower.is_behind
+        follower.advance(BEHIND_BYTES + READ_BYTES)
+        assert follower.is_behind

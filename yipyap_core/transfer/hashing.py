@@ -18,6 +18,8 @@ from yipyap_core.domain.downloads import HashAlgorithm, RemoteFile
 READ_BYTES = 1 << 20
 HAND_OVER_BYTES = READ_BYTES // 4
 """Less than this is not worth waking the hash for; it is read back with what follows."""
+BEHIND_BYTES = 64 << 20
+"""A hash so far behind is what a file waits for, not the network."""
 
 
 def new_digest(file: RemoteFile) -> hashlib._Hash:
@@ -76,6 +78,11 @@ class FollowingHash:
             if frontier - self._frontier >= READ_BYTES or frontier == self._file.size_bytes:
                 self._frontier = frontier
                 self._condition.notify_all()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the bytes come faster than they can be hashed."""
+        return self._frontier - self._hashed >= BEHIND_BYTES
 
     def hand_over(self, start: int, buffer: memoryview, count: int) -> memoryview:
         """Offer the written bytes from `start`, the first `count` of `buffer`, to be hashed there.

@@ -183,6 +183,8 @@ class WideFetch:
     def _grow(self) -> None:
         if self._alone or self._context.limit.bytes_per_second is not None:
             return
+        if self._hash.is_behind:  # further connections would only take the processor from it
+            return
         most = self._context.options.max_connections
         if not self._growth.look(time.monotonic(), self._partial.extent.total, most=most):
             return
