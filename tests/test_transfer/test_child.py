@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.standins.hub import Corrupt, Hub, Injected, Pattern, Slow, Source, Stage, Status
+from tests.test_transfer.relay import CERTIFICATE, relay
 from tests.test_transfer.support import (
     REPO,
     Control,
@@ -53,6 +54,19 @@ def test_a_refused_file_is_fetched_by_the_hubs_own_client(
     assert control.noted("other_way")
     assert control.present == plan.total_bytes
     assert control.done == {LARGE: True, "config.json": True}
+
+
+def test_the_child_trusts_what_we_trust(
+    hub: Hub, cache_dir: Path, control: Control, plan: DownloadPlan
+) -> None:
+    refuse_plain(hub)
+
+    with relay(hub.endpoint, tls=True) as front:
+        transfer = transfer_of(front.url, cache_dir, ca_file=CERTIFICATE)
+        transfer.run(plan, control=control)
+
+    assert_cache_is_right(cache_dir, plan)
+    assert control.noted("other_way")
 
 
 def test_a_file_that_no_other_way_leads_to_stays_refused(

@@ -81,7 +81,7 @@ def _progress(context: Context, stopper: Stopper, file: RemoteFile) -> Iterator[
         ours.settimeout(max(least, PATIENCE_FACTOR * context.options.stall_seconds))
         with (
             open_gate(context.options, context.trust, context.limit, stopper) as gate,
-            _child(_order(context, file, gate), theirs) as process,
+            _child(_order(context, file, gate), theirs, context.options.ca_file) as process,
         ):
             theirs.close()
             last: dict[str, Any] = {}
@@ -108,13 +108,16 @@ def _events(ours: socket.socket, file: RemoteFile) -> Iterator[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def _child(order: dict[str, Any], output: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
+def _child(
+    order: dict[str, Any], output: socket.socket, ca_file: Path | None
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-m", MODULE],
         stdin=subprocess.PIPE,
         stdout=output.fileno(),
         stderr=subprocess.DEVNULL,
         cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, **({"SSL_CERT_FILE": str(ca_file)} if ca_file else {})},
     )
     assert process.stdin is not None
     try:
