@@ -18,7 +18,7 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.transfer_hub import NginxHub
@@ -39,7 +39,9 @@ class Case:
     size_bytes: int
     tools: tuple[str, ...]
     goals: dict[str, float]
-    """Ours has to be so many times as fast as these."""
+    """Ours has to be so many times as fast as these, the start of each process included."""
+    throughput: dict[str, float] = field(default_factory=dict)
+    """The same, from the first request on."""
     tls: bool = False
     shaped: bool = False
 
@@ -58,7 +60,8 @@ CASES = (
         1,
         2048 * MIB,
         (*ALL, "curl + sync"),
-        {"curl -o": 0.90, "hf download": 2.2},
+        {"hf download": 2.2},
+        throughput={"curl -o": 0.90},
     ),
     Case(
         "tls",
@@ -190,17 +193,28 @@ def _reports(runs: Sequence[Result]) -> Iterable[str]:
 
 
 def _print_goals(case: Case, results: dict[str, list[Result]]) -> None:
-    if "ours" not in results:
-        return
-    ours = [one.wall_seconds for one in results["ours"]]
+    whole = {name: [one.wall_seconds for one in runs] for name, runs in results.items()}
+    inner = {
+        name: [one.transfer_seconds for one in runs if one.transfer_seconds is not None]
+        for name, runs in results.items()
+    }
     for name, goal in case.goals.items():
-        if name not in results:
-            continue
-        theirs = [one.wall_seconds for one in results[name]]
-        ratio = statistics.median(theirs) / statistics.median(ours)
-        best = min(theirs) / min(ours)
-        word = "reached" if ratio >= goal else "MISSED"
-        print(f"  {ratio:.2f} x {name} (of the best runs {best:.2f}), goal {goal:.2f}: {word}")
+        _print_ratio(whole, name, f"{name}, goal {goal:.2f}", goal)
+    for name, goal in case.throughput.items():
+        _print_ratio(whole, name, f"{name}, the start of each process included")
+        _print_ratio(inner, name, f"{name} in throughput, goal {goal:.2f}", goal)
+
+
+def _print_ratio(
+    seconds: dict[str, list[float]], peer: str, words: str, goal: float | None = None
+) -> None:
+    ours, theirs = seconds.get("ours"), seconds.get(peer)
+    if not ours or not theirs:
+        return
+    ratio = statistics.median(theirs) / statistics.median(ours)
+    best = min(theirs) / min(ours)
+    judged = "" if goal is None else ": reached" if ratio >= goal else ": MISSED"
+    print(f"  {ratio:.2f} x (of the best runs {best:.2f}) {words}{judged}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import resource
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -119,6 +120,7 @@ def main() -> None:
     ca_file = Path(rest[0]) if rest else None
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     context = ssl.create_default_context(cafile=ca_file) if ca_file else None
+    began = time.monotonic()
     plan = listing(endpoint, repo, context)
     counters = Counters()
     sampler = threading.Thread(target=counters.sample)
@@ -127,11 +129,13 @@ def main() -> None:
     transfer = SnapshotTransfer(options, token=lambda: None, limit=BandwidthLimit())
     try:
         transfer.run(plan, control=counters)
+        seconds = time.monotonic() - began
     finally:
         counters.end()
         sampler.join()
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     report = {
+        "transfer_seconds": round(seconds, 3),
         "bytes": counters.done_bytes,
         "files": counters.done_files,
         "samples": len(counters.samples),

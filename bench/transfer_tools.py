@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,15 @@ class Result:
     peak_mib: float
     output: str
 
+    @property
+    def transfer_seconds(self) -> float | None:
+        """From the first request to the last byte's place, where the contestant says it itself.
+
+        A server does not start a process for a download, so throughput is judged by this.
+        """
+        said = re.findall(r'transfer_seconds"?: ([0-9.]+)', self.output)
+        return sum(map(float, said)) if said else None
+
 
 Tool = Callable[[Task, Path], list[list[str]]]
 
@@ -76,7 +86,8 @@ def curl(task: Task, sink: Path) -> list[list[str]]:
     lines = [f'url = "{task.url(entry)}"\noutput = "{sink / entry.path}"' for entry in task.entries]
     config.write_text("\n".join(lines))
     trust = ["--cacert", str(task.ca_file)] if task.ca_file else []
-    return [["curl", "-sSfL", *trust, "-K", str(config)]]
+    say = ("-w", "transfer_seconds: %{time_total}\\n")
+    return [["curl", "-sSfL", *say, *trust, "-K", str(config)]]
 
 
 def curl_and_sha256sum(task: Task, sink: Path) -> list[list[str]]:
