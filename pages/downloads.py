@@ -8,6 +8,7 @@ from yipyap_core.domain.users import Principal, Role
 from yipyap_core.services.container import Services, current
 from yipyap_core.ui import (
     actions,
+    download_actions,
     download_dialog,
     download_filter,
     live,
@@ -37,6 +38,7 @@ def render(services: Services, principal: Principal) -> Live:
     statuses = snapshot.statuses()
     rows, side = st.columns([3, 1], gap="medium")
     with rows:
+        download_actions.draw_disabled(statuses)
         pulls = ollama_pulling.draw_live(principal)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             chosen = download_filter.draw(services.registry.models(), statuses)

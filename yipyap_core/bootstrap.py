@@ -241,6 +241,7 @@ def _cache(
     )
     service.add_usage(DownloadUsage(downloads.statuses, ground.registry))
     service.on_change(downloads.refresh)
+    runner.listen(lambda _job_id: service.expect_change())
     service.repair.fetch_by(downloads.start)
     return service
 

@@ -33,6 +33,8 @@ what a person reads. This module imports nothing.
 
 from __future__ import annotations
 
+from yipyap_core.sizes import size_words
+
 
 class YipyapError(Exception):
     """Base of every error that may be shown to a person as it is."""
@@ -309,7 +311,7 @@ class InsufficientStorage(YipyapError):
     def __init__(self, *, needed_bytes: int, free_bytes: int) -> None:
         """Keep both figures, in bytes."""
         super().__init__(
-            f"{needed_bytes:,} bytes are needed and {free_bytes:,} bytes are free"
+            f"{size_words(needed_bytes)} are needed and {size_words(free_bytes)} are free"
             " next to what is queued and the reserve."
         )
         self.needed_bytes = needed_bytes

@@ -110,6 +110,19 @@ def test_no_reader_sees_a_plan_that_is_half_made(meter: Meter) -> None:
     assert meter.snapshot().bytes_done == 3_000_000
 
 
+def test_the_current_file_is_one_that_still_arrives(meter: Meter) -> None:
+    meter.set_plan(bytes_total=100, files_total=3, kept_bytes=0)
+    shown = []
+    for path in ("large", "small"):
+        meter.file_started(path)
+        shown.append(meter.snapshot().current_file)
+    for path in ("small", "large"):
+        meter.file_done(path, 50)
+        shown.append(meter.snapshot().current_file)
+
+    assert shown == ["large", "small", "large", None]
+
+
 def test_speed_and_eta_follow_what_arrives(meter: Meter, clock: HandClock) -> None:
     meter.set_plan(bytes_total=10_000, files_total=1, kept_bytes=0)
     for _ in range(40):

@@ -43,6 +43,17 @@ def kit(tmp_path: Path) -> CacheKit:
 # what is there
 
 
+def test_the_latest_report_tells_of_a_download_that_has_ended(kit: CacheKit) -> None:
+    assert kit.service.latest(ADMIN).total_size_bytes == 0
+    RepoMaker(kit.cache_dir, "org/name").commit({"a.bin": b"5" * 50})
+    assert kit.service.latest(ADMIN).total_size_bytes == 0  # nobody has told
+
+    kit.service.expect_change()
+
+    assert kit.service.latest(ADMIN).total_size_bytes == 50
+    assert kit.service.total_size_bytes == 50
+
+
 def test_info_tells_totals_and_what_is_known_of_each(tmp_path: Path) -> None:
     (tmp_path / "hub").mkdir()
     spec = ModelSpec("mine", "Mine", "", "org/name", 1, "mit")

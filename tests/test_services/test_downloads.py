@@ -245,6 +245,9 @@ def test_a_plan_that_does_not_fit_is_refused_before_the_first_byte(rig: Rig, hub
     failed = rig.download("m")
     assert failed.error is not None and failed.error.code == "insufficient_storage"
     assert not hub.find("model.safetensors")
+    with pytest.raises(InsufficientStorage) as again:  # by the listing of the first attempt
+        rig.service.start(ADMIN, "m")
+    assert again.value.needed_bytes == failed.progress.bytes_total
     rig.switches.free_bytes = None
     slow = hub.inject(Stall(MB), path="model.safetensors")
     rig.service.start(ADMIN, "m")

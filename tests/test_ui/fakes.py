@@ -226,9 +226,9 @@ def one_of_each(registry: RegistryService) -> dict[str, DownloadStatus]:
         Progress(4_100_000_000, 16_000_000_000, 4, 12),
         attempt=3,
         error=Failure(
-            "disk_full",
-            "The volume of the cache is full.",
-            "Free space on the HF Cache page, then retry: it goes on from what is kept.",
+            "cache_read_only",
+            "The cache may not be written.",
+            "Give the server's user the right to write there, then retry.",
             True,
         ),
         resumable_bytes=4_100_000_000,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yipyap_core.domain.jobs import Progress
+from yipyap_core.sizes import UNITS
 from yipyap_core.ui import formats
 
 NOW = dt.datetime(2026, 11, 23, 4, 18, 39, tzinfo=dt.UTC)
@@ -35,7 +36,7 @@ def test_sizes_have_three_figures(size_bytes: int, words: str) -> None:
 @given(st.integers(min_value=1000, max_value=10**17))
 def test_a_size_says_the_truth_within_half_a_percent(size_bytes: int) -> None:
     figure, unit = _plain(formats.size(size_bytes)).split()
-    value = float(figure) * 1000 ** formats.UNITS.index(unit)
+    value = float(figure) * 1000 ** UNITS.index(unit)
     assert abs(value - size_bytes) <= size_bytes * 0.0051
     assert 1 <= float(figure) < 1000
 

@@ -16,9 +16,10 @@ from tests.test_ui.fakes import House
 from yipyap_core.discovery import DiscoveryError
 from yipyap_core.domain.download_queue import QuietHours
 from yipyap_core.domain.downloads import DownloadState
-from yipyap_core.domain.jobs import Phase
+from yipyap_core.domain.jobs import Failure, Phase
 from yipyap_core.domain.users import SYSTEM, Role
 from yipyap_core.errors import InsufficientStorage
+from yipyap_core.ui.formats import plain
 from yipyap_core.ui.page import PageSpec, Section, discover
 
 ADMINISTRATORS_PAGES = [page for page in discover() if page.spec.role is Role.ADMIN]
@@ -106,13 +107,33 @@ def test_a_failed_download_shows_its_hint_and_can_be_retried(
     open_page: OpenPage, house: House
 ) -> None:
     app = open_page("downloads", "alice")
-    assert "The volume of the cache is full" in app.error[0].value
+    assert "The cache may not be written" in app.error[0].value
     assert "then retry" in app.error[0].value
+    assert plain("cache_read_only") in app.error[0].value
     app.button(key="retry-llada").click().run()
     assert house.downloads.calls == [("start", "llada")]
 
 
-def test_a_disabled_download_says_why(open_page: OpenPage, house: House) -> None:  # noqa: ARG001
+@pytest.mark.parametrize("phase", [Phase.PAUSED, Phase.QUEUED])
+def test_a_download_that_waits_for_something_says_for_what(
+    open_page: OpenPage, house: House, phase: Phase
+) -> None:
+    full = Failure("disk_full", "The volume of the cache is full.", "It goes on by itself.", True)
+    house.downloads.set("llada", status=DownloadState.DOWNLOADING, phase=phase, error=full)
+    app = open_page("downloads", "alice")
+    assert not app.error
+    for words in (full.message, full.hint, full.code):
+        assert plain(words) in app.warning[0].value
+
+
+@pytest.mark.parametrize("page", ["downloads", "detection_models"])
+def test_a_disabled_download_says_why(open_page: OpenPage, house: House, page: str) -> None:  # noqa: ARG001
+    app = open_page(page, "alice")
+    assert "Model downloads are disabled" in app.info[0].value
+    assert "DISABLE_MODEL_DOWNLOADS=false" in app.info[0].value
+
+
+def test_a_disabled_download_cannot_be_pressed(open_page: OpenPage, house: House) -> None:  # noqa: ARG001
     button = open_page("downloads", "alice").button(key="download-watermark-owlv2")
     assert button.disabled
     assert "Model downloads are disabled" in button.help
@@ -127,7 +148,7 @@ def test_an_error_of_ours_stands_in_the_models_own_row(
     monkeypatch.setattr(house.downloads, "start", refuse)
     app = open_page("downloads", "alice")
     app.button(key="download-wdv3-swinv2").click().run()
-    assert any("10 bytes are needed" in one.value for one in app.error)
+    assert any("10 B are needed" in one.value for one in app.error)
 
 
 def test_limits_and_quiet_hours_are_set_together(open_page: OpenPage, house: House) -> None:

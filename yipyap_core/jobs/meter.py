@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from yipyap_core.domain.connections import HostUse, together
 from yipyap_core.domain.jobs import JobEvent, Phase, Progress
 from yipyap_core.jobs.clock import Clock
+from yipyap_core.sizes import size_words
 
 SMOOTHING_SECONDS = 4.0
 """Time constant of the speed: what is older counts less than a third."""
@@ -62,8 +63,7 @@ class Meter:
         self._files_total = start.files_total if start else 0
         self._files_floor = start.files_done if start else 0
         self._files_done = 0
-        self._current: str | None = None
-        self._open: set[str] = set()
+        self._open: dict[str, None] = {}  # in the order in which they were started
         self._whole = self._whole_floor = 0
         self._uses: list[Callable[[], tuple[HostUse, ...]]] = [lambda: uses_before]
         self._fetched_before = fetched_before
@@ -113,7 +113,9 @@ class Meter:
             self._open.clear()
             self._base = _sum(self._cells)
         if kept_bytes < before:
-            self.note("fewer_kept", f"{kept_bytes:,} of {before:,} bytes are on the disk.")
+            self.note(
+                "fewer_kept", f"{size_words(kept_bytes)} of {size_words(before)} are on the disk."
+            )
 
     def add_bytes(self, size_bytes: int) -> None:
         """Count bytes that came over the network and are written."""
@@ -124,17 +126,17 @@ class Meter:
         self._cell().kept += size_bytes
 
     def file_started(self, path: str) -> None:
-        """Show this file as the one that arrives."""
-        self._current = path
+        """Show this file as the one that arrives, until it is done or another one starts."""
         with self._lock:
-            self._open.add(path)
+            self._open.pop(path, None)
+            self._open[path] = None
 
     def file_done(self, path: str = "", size_bytes: int = 0) -> None:
         """Count one more file as complete, and the bytes that became whole with it."""
         with self._lock:
             self._files_done += 1
             self._whole += size_bytes
-            self._open.discard(path)
+            self._open.pop(path, None)
 
     def uses(self, look: Callable[[], tuple[HostUse, ...]]) -> None:
         """Read from `look` which connections a part of this attempt uses."""
@@ -143,7 +145,7 @@ class Meter:
     def restart_file(self, path: str, lost_bytes: int, reason: str) -> None:
         """Take back counted bytes of a file, and say why in the timeline."""
         self._cell().lost += lost_bytes
-        self.note("restart_file", f"{path}: {lost_bytes:,} bytes are fetched again: {reason}")
+        self.note("restart_file", f"{path}: {size_words(lost_bytes)} are fetched again: {reason}")
 
     def note(self, kind: str, message: str) -> None:
         """Add a line to the timeline; the runner writes it within a second."""
@@ -193,6 +195,7 @@ class Meter:
             floor, total = self._floor, self._total
             files_done, files_total = max(self._files_done, self._files_floor), self._files_total
             whole, unfinished = max(self._whole, self._whole_floor), len(self._open)
+            current_file = next(reversed(self._open), None)
         fetched = now.fetched - base.fetched
         kept = now.kept - base.kept
         # until the first byte arrives, a transfer is still counting what there is
@@ -205,7 +208,7 @@ class Meter:
             bytes_total=total,
             files_done=min(files_done, files_total),
             files_total=files_total,
-            current_file=self._current,
+            current_file=current_file,
             speed_bps=speed,
             eta_seconds=left / speed if speed > 1 and left > 0 else None,
             whole_bytes=min(done, whole),

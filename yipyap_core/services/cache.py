@@ -99,6 +99,10 @@ class CacheService:
         """Call `listener` after a deletion or an undo, such as to look at downloads anew."""
         self._listeners.append(listener)
 
+    def expect_change(self) -> None:
+        """Hear that a download has ended: whoever asks next is told of what it brought."""
+        self._watch.expect_change()
+
     @property
     def generation(self) -> int:
         """Moves whenever the cache's content was seen to change."""
@@ -115,7 +119,7 @@ class CacheService:
         return self._report(self._watch.look())
 
     def latest(self, principal: Principal) -> CacheReport:
-        """What the last look found, without touching the cache where there was one."""
+        """What the last look found; the cache is touched only after a change that was told of."""
         principal.require_admin()
         return self._report(self._watch.latest())
 

@@ -31,6 +31,7 @@ class CacheWatch:
         self._monotonic = monotonic
         self._changed = threading.Condition()
         self._latest: CacheScan | None = None
+        self._is_stale = False
         self._started = 0
         self._finished = 0
         self._running = False
@@ -43,9 +44,14 @@ class CacheWatch:
         """Moves whenever a look found something new."""
         return self._generation
 
+    def expect_change(self) -> None:
+        """Hear that something has come or gone: the next `latest` looks."""
+        self._is_stale = True
+
     def latest(self) -> CacheScan:
-        """The last walk, after a restart the kept one; looks only when there is none at all."""
-        return self._remembered() or self.look()
+        """The last walk, after a restart the kept one; looks where there is none or it is stale."""
+        known = None if self._is_stale else self._remembered()
+        return known or self.look()
 
     def look(self, *, full: bool = False) -> CacheScan:
         """Walk the cache, or join a walk that began after this call."""
@@ -57,6 +63,7 @@ class CacheWatch:
                     return self._latest
             self._running = True
             self._started += 1
+            self._is_stale = False
         scan = None
         try:
             scan = self._walk(full=full)

@@ -22,6 +22,7 @@ from yipyap_core.services.download_control import JobControl, VerifiedRecord
 from yipyap_core.services.download_plans import document_of, kept_plan
 from yipyap_core.services.download_space import SpaceBook
 from yipyap_core.services.download_verify import damaged_files, remove_damaged
+from yipyap_core.sizes import size_words
 from yipyap_core.stores.verified import VerifiedStore
 from yipyap_core.transfer import TransferControl, present
 
@@ -199,5 +200,5 @@ def _is_known_good(spec: ModelSpec, plan: DownloadPlan) -> bool:
 
 def _resolved_sentence(spec: ModelSpec, plan: DownloadPlan) -> str:
     known = " (known to be good)" if _is_known_good(spec, plan) else ""
-    size = f"{len(plan.files)} files, {plan.total_bytes:,} bytes"
+    size = f"{len(plan.files)} files, {size_words(plan.total_bytes)}"
     return f"{spec.revision} is commit {plan.commit[:12]}{known}: {size}."

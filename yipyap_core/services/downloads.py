@@ -27,7 +27,7 @@ from yipyap_core.jobs.clock import Clock, SystemClock
 from yipyap_core.jobs.runner import JobRunner
 from yipyap_core.services.download_kept import remove_partials, start_over
 from yipyap_core.services.download_limits import LimitBook
-from yipyap_core.services.download_plans import plan_of_document
+from yipyap_core.services.download_plans import kept_plan, plan_of_document
 from yipyap_core.services.download_space import SpaceBook
 from yipyap_core.services.download_statuses import status_of_job
 from yipyap_core.services.download_views import Catalog, DownloadViews, left_bytes
@@ -197,10 +197,18 @@ class DownloadsService(DownloadViews):
     # inside
 
     def _begin(self, principal: Principal, spec: ModelSpec) -> None:
+        if missing_bytes := self._missing_bytes(spec):
+            self._space.check(missing_bytes)
+        self._submit(principal, spec)
+
+    def _missing_bytes(self, spec: ModelSpec) -> int:
+        """What a start would fetch, as far as is known: by the cache, or by the last attempt."""
         holding = self._presence.of(spec)
         if holding.plan is not None and holding.plan.files:
-            self._space.check(holding.total_bytes - holding.resumable_bytes)
-        self._submit(principal, spec)
+            return holding.total_bytes - holding.resumable_bytes
+        last = self._latest.of(spec.id)
+        plan = kept_plan(self._jobs.document(last.id), spec) if last else None
+        return plan.total_bytes if plan else 0
 
     def _submit(self, principal: Principal, spec: ModelSpec) -> tuple[Job, bool]:
         last = self._latest.of(spec.id)

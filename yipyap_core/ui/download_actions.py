@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import streamlit as st
@@ -43,6 +44,13 @@ def _name(model_id: str) -> str:
 
 
 DISABLED_REASON: Final = f"{DownloadsDisabled().message}. {DownloadsDisabled.hint}"
+
+
+def draw_disabled(statuses: Mapping[str, DownloadStatus]) -> None:
+    """Say it once at the top of a page where nothing may be downloaded."""
+    if any(status.status is DownloadState.DISABLED for status in statuses.values()):
+        sentence, hint = DownloadsDisabled().message, DownloadsDisabled.hint
+        st.info(f"**{sentence}.** {hint}", icon=":material/block:")
 
 
 def draw_buttons(spec: ModelSpec, status: DownloadStatus, *, scope: str = "") -> None:

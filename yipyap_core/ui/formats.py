@@ -7,6 +7,7 @@ import math
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from yipyap_core.domain.jobs import Progress
+from yipyap_core.sizes import size_words
 
 NARROW = "\u00a0"
 """Between a figure and its unit: they never part at the end of a line."""
@@ -14,7 +15,6 @@ NARROW = "\u00a0"
 NOTHING = "\u2013"
 """Stands where there is no figure yet."""
 
-UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 SECONDS_A_MINUTE = 60
 SECONDS_AN_HOUR = 3600
 SECONDS_A_DAY = 86400
@@ -23,19 +23,7 @@ LONGEST_ETA_SECONDS = 30 * SECONDS_A_DAY
 
 def size(size_bytes: float) -> str:
     """Three significant figures in decimal units: `1.80 GB`, `812 MB`, `14 B`."""
-    value = max(0.0, float(size_bytes))
-    for unit in UNITS:
-        if round(value, _decimals(value)) < 1000 or unit == UNITS[-1]:
-            digits = 0 if unit == "B" else _decimals(value)
-            return f"{value:.{digits}f}{NARROW}{unit}"
-        value /= 1000
-    raise AssertionError("unreachable: the last unit takes every value")
-
-
-def _decimals(value: float) -> int:
-    if value < 9.995:
-        return 2
-    return 1 if value < 99.95 else 0
+    return size_words(size_bytes, NARROW)
 
 
 def exact_size(size_bytes: int) -> str:

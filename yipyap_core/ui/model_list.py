@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from yipyap_core.domain.downloads import DownloadStatus
 from yipyap_core.domain.models import ModelSpec, ModelType
 from yipyap_core.services.container import Services
-from yipyap_core.ui import download_dialog, model_row, progress, snapshot
+from yipyap_core.ui import download_actions, download_dialog, model_row, progress, snapshot
 from yipyap_core.ui.live import Live
 from yipyap_core.ui.states import is_moving
 
@@ -18,6 +18,7 @@ from yipyap_core.ui.states import is_moving
 def draw(services: Services, type_: ModelType) -> Live:
     """Draw every model of one type under its family's name."""
     statuses = snapshot.statuses()
+    download_actions.draw_disabled(statuses)
     slots: dict[str, DeltaGenerator] = {}
     for family in services.registry.families():
         if family.type is type_:

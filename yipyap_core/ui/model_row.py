@@ -24,6 +24,7 @@ def draw(spec: ModelSpec, status: DownloadStatus, hub: str) -> DeltaGenerator | 
         st.caption(_facts(spec, status, hub))
         bar = st.container()
         _draw_rest(bar, status)
+        _draw_trouble(status)
         actions.show_notices(download_actions.place_of(spec.id))
         model_details.draw(spec, status)
     return bar if is_moving(status) else None
@@ -59,7 +60,8 @@ def _draw_rest(bar: DeltaGenerator, status: DownloadStatus) -> None:
     with bar:
         if status.status is DownloadState.FAILED and status.error:
             draw_failure(status.error, status.resumable_bytes)
-        elif status.phase is Phase.PAUSED:
+            return
+        if status.phase is Phase.PAUSED:
             progress.draw(status)
         elif status.status in RESTING and status.resumable_bytes:
             st.caption(f"{formats.size(status.resumable_bytes)} are kept; a start goes on there.")
@@ -68,4 +70,16 @@ def _draw_rest(bar: DeltaGenerator, status: DownloadStatus) -> None:
 def draw_failure(failure: Failure, kept_bytes: int) -> None:
     """Draw why a download failed: what happened, what is kept, the next step."""
     kept = f"\n\n{formats.size(kept_bytes)} are kept." if kept_bytes else ""
-    st.error(f"**{plain(failure.message)}**{kept} {plain(failure.hint)}", icon=":material/error:")
+    st.error(_words(failure, kept), icon=":material/error:")
+
+
+def _draw_trouble(status: DownloadStatus) -> None:
+    """Draw why a live download waits: it goes on by itself, so this is no failure."""
+    waits = status.phase in {Phase.PAUSED, Phase.QUEUED}
+    if status.error and waits and status.status is DownloadState.DOWNLOADING:
+        st.warning(_words(status.error), icon=":material/hourglass_empty:")
+
+
+def _words(failure: Failure, kept: str = "") -> str:
+    sentence = f"**{plain(failure.message)}**{kept} {plain(failure.hint)}"
+    return f"{sentence} :gray[:small[{plain(failure.code)}]]"
