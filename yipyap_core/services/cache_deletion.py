@@ -237,11 +237,11 @@ class CacheDeletion:
 
     def _remaining(self, plan: DeletionPlan) -> DeletionPlan:
         """What an execution that was cut short has left, without what came into use since."""
-        used_by = self._planner.used_by()
+        needed = self._planner.needed(item.folder for item in plan.items if item.moves)
         items, kept = [], list(plan.kept)
         for item in plan.items:
-            if item.moves and item.folder in used_by:
-                kept.append(_kept(item, "; ".join(used_by[item.folder])))
+            if item.moves and item.folder in needed:
+                kept.append(_kept(item, needed[item.folder]))
                 continue
             moves = (m for m in item.moves if not self._trash.took(plan.plan_id, item.folder, m))
             items.append(replace(item, moves=tuple(moves)))

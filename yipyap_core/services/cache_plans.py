@@ -20,7 +20,6 @@ from yipyap_core.domain.deletion import (
     PlanItem,
     PlanKind,
     PlanRequest,
-    RepoDetail,
     RepoPlan,
     Selection,
     StoredFile,
@@ -79,23 +78,28 @@ class CachePlanner:
             kept=tuple(draft.kept),
         )
 
-    def used_by(self) -> dict[str, tuple[str, ...]]:
-        """Folders that are needed at this moment, with phrases that say by whom."""
-        return self._usage.used_by()
+    def needed(self, folders: Iterable[str]) -> dict[str, str]:
+        """Which of the folders have to stay at this moment, with the reason."""
+        used_by = self._usage.used_by()
+        busy = dict.fromkeys(self._busy(folders), BUSY)
+        return busy | {folder: "; ".join(used_by[folder]) for folder in used_by}
 
     def _draft(self, request: PlanRequest, scan: CacheScan) -> _Draft:
         used_by = self._usage.used_by()
         selections = self._selections(request, scan)
         draft = _Draft([], [], [])
-        leaving = {one.folder for one in selections if one.whole} - used_by.keys()
+        busy = self._busy(one.folder for one in selections)
+        leaving = {one.folder for one in selections if one.whole} - used_by.keys() - busy
         held = _held(self._cache_dir, scan, leaving)
         for selection in selections:
             folder = selection.folder
             repo = scan.repos[folder].repo
             if folder in used_by:
                 _keep_used(draft, repo, used_by[folder])
-            elif (detail := read_detail(self._cache_dir, folder)) is not None:
-                self._add(draft, repo, detail, selection, held[folder])
+                continue
+            if folder in busy:
+                selection = self._beside_a_download(draft, repo, selection)
+            self._add(draft, repo, selection, held[folder])
         if (
             request.kind in {PlanKind.EVERYTHING, PlanKind.PRUNE}
             or SHARED_CHOICE in request.choices
@@ -104,30 +108,28 @@ class CachePlanner:
         return draft
 
     def _add(
-        self,
-        draft: _Draft,
-        repo: CachedRepo,
-        detail: RepoDetail,
-        selection: Selection,
-        held: frozenset[str],
+        self, draft: _Draft, repo: CachedRepo, selection: Selection, held: frozenset[str]
     ) -> None:
-        live = {path for path in detail.partials if self._is_live(detail.folder, path)}
+        detail = read_detail(self._cache_dir, repo.folder)
+        if detail is None:
+            return
         if detail.is_link:
             _keep(draft, repo, "its folder is a link to another place; remove it there by hand")
-        elif selection.whole and (live or cache_locks.is_busy(self._cache_dir, detail.folder)):
+            return
+        draft.plans.append(plan_repo(detail, selection, held))
+
+    def _beside_a_download(
+        self, draft: _Draft, repo: CachedRepo, selection: Selection
+    ) -> Selection:
+        """Leave only what the program that downloads cannot need: partial files nobody writes."""
+        dead = (path for path in selection.partials if not self._is_live(repo.folder, path))
+        wanted = Selection(repo.folder, partials=frozenset(dead))
+        if wanted != selection:
             _keep(draft, repo, BUSY)
-        else:
-            if live & selection.partials:
-                _keep(draft, repo, f"{BUSY}: {len(live)} partial files")
-            wanted = Selection(
-                selection.folder,
-                whole=selection.whole,
-                commits=selection.commits,
-                entries=selection.entries,
-                partials=selection.partials - live,
-                unreferenced=selection.unreferenced and not live,
-            )
-            draft.plans.append(plan_repo(detail, wanted, held))
+        return wanted
+
+    def _busy(self, folders: Iterable[str]) -> set[str]:
+        return {one for one in folders if cache_locks.is_busy(self._cache_dir, one)}
 
     def _is_live(self, folder: str, partial: str) -> bool:
         return cache_locks.is_being_written(self._cache_dir, folder, partial.rpartition("/")[2])

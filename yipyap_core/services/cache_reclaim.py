@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class CacheReclaim:
         for folder, one in scan.repos.items():
             detail = None if folder in used else read_detail(self._cache_dir, folder)
             if detail is not None and not detail.is_link:
-                finds = self._finds(one.repo, detail, unused_days)
+                finds = self._safe(self._finds(one.repo, detail, unused_days))
                 measured = (_measure(detail, find, folder in registered) for find in finds)
                 found += [suggestion for suggestion in measured if suggestion.bytes]
         return tuple(sorted(found, key=lambda one: (one.kind.rank, -one.bytes, one.id)))
@@ -89,12 +89,19 @@ class CacheReclaim:
         if partials:
             words = "Unfinished files that no download is writing."
             yield _Find(ReclaimKind.PARTIAL, Selection(folder, partials=partials), words)
-        if detail.unreferenced and len(partials) == len(detail.partials):
+        if detail.unreferenced:
             words = "Contents that no revision links to."
             yield _Find(ReclaimKind.UNREFERENCED, Selection(folder, unreferenced=True), words)
         yield from self._detached(repo)
         yield from self._twins(detail)
         yield from self._unused(repo, unused_days)
+
+    def _safe(self, finds: Iterable[_Find]) -> Iterator[_Find]:
+        """Leave out what a running download may need, partial files apart."""
+        for find in finds:
+            is_partial = find.kind is ReclaimKind.PARTIAL
+            if is_partial or not cache_locks.is_busy(self._cache_dir, find.selection.folder):
+                yield find
 
     def _detached(self, repo: CachedRepo) -> Iterator[_Find]:
         pinned = self._usage.pinned()
