@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from yipyap_core.domain.deletion import (
 )
 from yipyap_core.domain.deletion_plan import freed_by_plan, item_of, plan_repo
 from yipyap_core.errors import UnknownRepository
+from yipyap_core.services.cache_links import held, outside_links, references
 from yipyap_core.services.cache_usage import CacheUsage, files_of
 
 BUSY = "another program is downloading it"
@@ -66,8 +66,7 @@ class CachePlanner:
     def plan(self, request: PlanRequest, scan: CacheScan, *, purge: bool) -> DeletionPlan:
         """Work out what would go; raises `UnknownRepository` for a name that is not there."""
         draft = self._draft(request, scan)
-        references = self._references(draft.plans)
-        freed = freed_by_plan(draft.plans, references)
+        freed = freed_by_plan(draft.plans, references(self._cache_dir, draft.plans))
         items = [item_of(plan, size) for plan, size in zip(draft.plans, freed, strict=True)]
         return DeletionPlan(
             plan_id=secrets.token_hex(16),
@@ -90,7 +89,7 @@ class CachePlanner:
         draft = _Draft([], [], [])
         busy = self._busy(one.folder for one in selections)
         leaving = {one.folder for one in selections if one.whole} - used_by.keys() - busy
-        held = _held(self._cache_dir, scan, leaving)
+        stays = held(outside_links(self._cache_dir, scan), leaving)
         for selection in selections:
             folder = selection.folder
             repo = scan.repos[folder].repo
@@ -99,7 +98,7 @@ class CachePlanner:
                 continue
             if folder in busy:
                 selection = self._beside_a_download(draft, repo, selection)
-            self._add(draft, repo, selection, held[folder])
+            self._add(draft, repo, selection, stays[folder])
         if (
             request.kind in {PlanKind.EVERYTHING, PlanKind.PRUNE}
             or SHARED_CHOICE in request.choices
@@ -149,10 +148,6 @@ class CachePlanner:
         draft.plans.append(
             RepoPlan(SHARED_DIR, SHARED_REPO_ID, SHARED_REPO_TYPE, moves, (), tuple(files), ())
         )
-
-    def _references(self, plans: Iterable[RepoPlan]) -> dict[str, frozenset[str] | None]:
-        payloads = {file.payload for plan in plans for file in plan.freed if file.payload}
-        return {one: cache_shared.references(self._cache_dir, one) for one in payloads}
 
     def _selections(self, request: PlanRequest, scan: CacheScan) -> list[Selection]:
         if request.kind is PlanKind.EVERYTHING:
@@ -243,21 +238,6 @@ def _keep_used(draft: _Draft, repo: CachedRepo, phrases: tuple[str, ...]) -> Non
 
 def _keep(draft: _Draft, repo: CachedRepo, reason: str) -> None:
     draft.kept.append(KeptItem(repo.folder, repo.repo_id, repo.repo_type, reason))
-
-
-def _held(cache_dir: Path, scan: CacheScan, leaving: set[str]) -> Mapping[str, frozenset[str]]:
-    """Blobs that a repository which stays links to, though they lie in another one."""
-    found: dict[str, set[str]] = defaultdict(set)
-    root = Path(cache_dir).resolve()
-    for folder, other in scan.repos.items():
-        if folder in leaving:
-            continue
-        for target in other.repo.outside_links:
-            path = Path(target)
-            if path.is_relative_to(root):
-                owner, _, rest = path.relative_to(root).as_posix().partition("/")
-                found[owner].add(rest)
-    return defaultdict(frozenset, {owner: frozenset(rest) for owner, rest in found.items()})
 
 
 def _no_suggestions(scan: CacheScan, ids: tuple[str, ...]) -> list[Selection]:  # noqa: ARG001
