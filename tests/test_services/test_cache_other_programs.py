@@ -135,3 +135,22 @@ def test_a_plan_that_is_taken_up_again_leaves_what_came_into_use(kit: CacheKit) 
 
     assert [one.reason for one in done.kept] == [BUSY]
     assert repo.root.exists()
+
+
+def test_the_client_accepts_offline_what_is_left_of_twins(hub: Hub, kit: CacheKit) -> None:
+    files = {"model.safetensors": b"a" * 5000, "pytorch_model.bin": b"b" * 6000}
+    commit = hub.add_repo(REPO, files)
+    fetched(hub, kit)
+    hub.stop()
+    before = picture(kit.cache_dir)
+    assert f"{FOLDER}/trees/{commit}.json" in before
+    twins = PlanRequest(PlanKind.RECLAIM, choices=(f"{ReclaimKind.PICKLE_TWIN}:{FOLDER}",))
+
+    done = kit.service.deletion.delete(ADMIN, twins)
+
+    assert done.freed_bytes == 6000
+    fetched(hub, kit, "local_files_only=True")
+    assert done.trash_id is not None
+    assert kit.service.deletion.restore(ADMIN, done.trash_id).superseded == ()
+    assert picture(kit.cache_dir) == before
+    fetched(hub, kit, "local_files_only=True")

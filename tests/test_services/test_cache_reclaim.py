@@ -14,6 +14,7 @@ from tests.test_clients.caches import RepoMaker, commit_id, content_bytes, share
 from tests.test_services.cache_kit import ADMIN, CacheKit
 from yipyap_core.clients.hub_cache import HubCache
 from yipyap_core.domain.deletion import PlanKind, PlanRequest
+from yipyap_core.domain.models import ModelSpec
 from yipyap_core.domain.reclaim import ReclaimKind, Suggestion
 from yipyap_core.services.cache_details import CacheDetails
 
@@ -72,6 +73,21 @@ def test_a_blob_that_another_repository_links_to_is_no_gain(kit: CacheKit) -> No
 
     assert [(one.repo_id, one.bytes) for one in suggestions] == [("org/owner", 200)]
     assert freed_by(kit, list(suggestions)) == 200
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_twin_stays_where_a_model_is_seen_complete_by_the_listing(
+    tmp_path: Path, listed: bool
+) -> None:
+    spec = ModelSpec("a", "A", "", "org/name", 1, "mit", ("*.safetensors",))
+    kit = CacheKit(tmp_path / "hub", models=(spec,))
+    repo = RepoMaker(kit.cache_dir)
+    files = {"model.safetensors": b"1" * 10, "pytorch_model.bin": b"2" * 20}
+    commit = repo.commit(files)
+    if listed:
+        repo.listing(commit, files)
+
+    assert found(kit) == ([] if listed else [(ReclaimKind.PICKLE_TWIN, 20)])
 
 
 def test_last_uses_are_asked_once_for_all_repositories(kit: CacheKit) -> None:

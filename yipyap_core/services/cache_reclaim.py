@@ -124,18 +124,22 @@ class CacheReclaim:
 
     def _twins(self, detail: RepoDetail, needs: _Needs) -> Iterator[_Find]:
         folder, wanted = detail.folder, set[str]()
-        if folder in needs.registered:
+        is_registered = folder in needs.registered
+        if is_registered:
             names = {entry.path for revision in detail.revisions for entry in revision.entries}
             wanted = self._usage.wanted_names(folder, names)
         entries = frozenset(
             (revision.commit, name)
             for revision in detail.revisions
+            if not (is_registered and revision.listing)  # it shows that the model is complete
             for name in pickle_twins(entry.path for entry in revision.entries if entry.stored)
             if name not in wanted
         )
         if entries:
             words = "Pickle files whose weights are there as safetensors too."
-            yield _Find(ReclaimKind.PICKLE_TWIN, Selection(folder, entries=entries), words)
+            listings = frozenset(commit for commit, _ in entries)
+            selection = Selection(folder, entries=entries, listings=listings)
+            yield _Find(ReclaimKind.PICKLE_TWIN, selection, words)
 
     def _unused(self, repo: CachedRepo, needs: _Needs, unused_days: int) -> Iterator[_Find]:
         used = needs.last_used.get(repo.folder)
