@@ -171,15 +171,17 @@ def test_a_kill_at_any_step_leaves_a_sound_cache_and_the_plan_goes_on(
         again = kit.restarted()
         again.upkeep.run()
         assert_sound(kit.cache_dir)
-        again.deletion.execute(ADMIN, plan.plan_id)
+        done = again.deletion.execute(ADMIN, plan.plan_id)
+        assert (done.freed_bytes, done.freed_now_bytes) == (830, 830 if purge else 0)
+        assert {item.repo_id for item in done.deleted} == {repo.repo_id, "org/second"}
         assert_sound(kit.cache_dir)
         assert content_bytes(kit.cache_dir) == 600
         assert {path.name for path in (repo.root / "snapshots").iterdir()} == {old, new}
-        kept = sum(entry.bytes for entry in again.deletion.trash(ADMIN))
-        assert kept == content_bytes(kit.cache_dir, trash=True) - 600
-        if not purge:
-            for entry in again.deletion.trash(ADMIN):
-                again.deletion.restore(ADMIN, entry.id)
+        assert content_bytes(kit.cache_dir, trash=True) == 600 + (0 if purge else 830)
+        entries = [(entry.id, entry.bytes) for entry in again.deletion.trash(ADMIN)]
+        assert entries == ([] if done.trash_id is None else [(done.trash_id, 830)])
+        if done.trash_id is not None:
+            again.deletion.restore(ADMIN, done.trash_id)
             assert content_bytes(kit.cache_dir) == 600 + 830
             assert (repo.root / "snapshots" / loose / "l.bin").exists()
     else:
