@@ -48,7 +48,7 @@ CACHE = st.lists(REPOSITORY, min_size=1, max_size=3)
 
 
 def build(cache_dir: Path, repositories: list[dict[str, Any]]) -> list[RepoMaker]:
-    makers = []
+    makers: list[RepoMaker] = []
     for number, wanted in enumerate(repositories):
         repo = RepoMaker(cache_dir, f"org/name-{number}")
         (repo.root / "snapshots").mkdir(parents=True)
