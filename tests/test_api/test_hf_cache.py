@@ -147,6 +147,50 @@ def test_a_dry_run_is_a_plan_that_can_be_executed(ada: TestClient, cache_dir: Pa
 
 
 @pytest.mark.usefixtures("repo")
+def test_a_plan_is_executed_only_where_it_was_made_for(ada: TestClient, cache_dir: Path) -> None:
+    RepoMaker(cache_dir, "org/other").commit({"n.bin": b"9" * 90})
+    model = {"id": "mine", "repo_id": "org/other"}
+    assert ada.post("/model-registry", json=model).status_code == 201
+    everything = ada.post("/hf-cache/clear", json={"dry_run": True}).json()["plan_id"]
+    other = ada.delete("/hf-cache/models/org/other", params={"dry_run": True}).json()["plan_id"]
+    before = picture(cache_dir)
+
+    answers = [
+        ada.delete("/hf-cache/models/org/name", params={"plan_id": everything}),
+        ada.delete("/hf-cache/models/org/name", params={"plan_id": other}),
+        ada.delete("/hf-cache/models/org/other", params={"plan_id": other, "revision": "main"}),
+        ada.post("/hf-cache/prune", json={"plan_id": everything}),
+        ada.post("/hf-cache/clear", json={"plan_id": other, "confirm": True}),
+        ada.delete("/model-download/mine", params={"plan_id": everything}),
+    ]
+
+    assert [one.status_code for one in answers] == [422] * len(answers)
+    assert {one.json()["errors"][0]["field"] for one in answers} == {"plan_id"}
+    assert picture(cache_dir) == before
+    path = "/hf-cache/models/org/other"
+    assert ada.delete(path, params={"plan_id": other}).json()["deleted"] == ["org/other"]
+
+
+@pytest.mark.parametrize("asked", [None, False, True])
+@pytest.mark.parametrize("planned", [False, True])
+@pytest.mark.usefixtures("repo")
+def test_a_plan_is_purged_as_it_was_made_unless_it_is_said_anew(
+    ada: TestClient, cache_dir: Path, planned: bool, asked: bool | None
+) -> None:
+    plan = ada.post("/hf-cache/clear", json={"dry_run": True, "purge": planned}).json()
+    body = {"confirm": True, "plan_id": plan["plan_id"]}
+    if asked is not None:
+        body["purge"] = asked
+
+    done = ada.post("/hf-cache/clear", json=body).json()
+
+    purges = planned if asked is None else asked
+    assert plan["freed_now_bytes"] == (640 if planned else 0)
+    assert (done["freed_now_bytes"], done["trashed"]) == (640 if purges else 0, not purges)
+    assert content_bytes(cache_dir, trash=True) == (0 if purges else 640)
+
+
+@pytest.mark.usefixtures("repo")
 def test_a_stale_plan_is_409_with_a_new_plan(ada: TestClient, cache_dir: Path) -> None:
     plan = ada.post("/hf-cache/clear", json={"dry_run": True}).json()
     RepoMaker(cache_dir, "org/newer").commit({"n.bin": b"9" * 90})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,6 +76,14 @@ class RepoMaker:
         path = self.root / "refs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(commit)
+        return path
+
+    def listing(self, commit: str, files: Mapping[str, bytes]) -> Path:
+        """The list of all files of a commit, as the hub's client stores it."""
+        facts = {name: {"size": len(one), "blob_id": git_sha1(one)} for name, one in files.items()}
+        path = self.root / "trees" / f"{commit}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"format_version": 1, "files": facts}))
         return path
 
     def hub_partial(self, size_bytes: int, etag: str = "ab" * 32) -> Path:

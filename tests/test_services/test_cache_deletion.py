@@ -52,6 +52,31 @@ def test_a_revision_goes_without_what_others_share(kit: CacheKit) -> None:
     assert kit.changes == 1
 
 
+def test_a_revision_takes_its_listing_along(kit: CacheKit) -> None:
+    repo, old, new = two_revisions(kit.cache_dir)
+    listings = [repo.listing(commit, {"a.bin": b"1"}) for commit in (old, new)]
+    before = picture(kit.cache_dir)
+
+    done = kit.service.deletion.delete(ADMIN, PlanRequest(PlanKind.REVISION, repo.folder, old))
+
+    assert [path.exists() for path in listings] == [False, True]
+    kit.service.deletion.restore(ADMIN, done.trash_id or "")
+    assert picture(kit.cache_dir) == before
+
+
+def test_damage_leaves_the_listing_that_says_what_is_missing(kit: CacheKit) -> None:
+    repo, _, new = two_revisions(kit.cache_dir)
+    listing = repo.listing(new, {"a.bin": b"3" * 300})
+    blob = f"blobs/{repo.blob(b'3' * 300).name}"
+
+    done = kit.service.deletion.delete(
+        ADMIN, PlanRequest(PlanKind.DAMAGED, repo.folder, choices=(blob,))
+    )
+
+    assert done.freed_bytes == 300
+    assert listing.exists()
+
+
 @pytest.mark.parametrize("name", ["v1", "short"])
 def test_a_revision_is_found_by_ref_and_by_the_start_of_its_commit(
     kit: CacheKit, name: str

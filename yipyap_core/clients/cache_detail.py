@@ -88,11 +88,18 @@ def _revisions(root: Path, files: dict[str, StoredFile]) -> tuple[RevisionDetail
     refs: dict[str, list[str]] = defaultdict(list)
     for ref, commit in read_refs(root).items():
         refs[commit].append(ref)
-    walk, found = _SnapshotWalk(root, files), []
+    walk, listings, found = _SnapshotWalk(root, files), _listings(root), []
     for snapshot in _folders(root / "snapshots"):
-        entries = tuple(_snapshot_entries(walk, snapshot, files))
-        found.append(RevisionDetail(snapshot.name, tuple(sorted(refs[snapshot.name])), entries))
+        commit, entries = snapshot.name, tuple(_snapshot_entries(walk, snapshot, files))
+        names, listing = tuple(sorted(refs[commit])), listings.get(commit)
+        found.append(RevisionDetail(commit, names, entries, listing))
     return tuple(found)
+
+
+def _listings(root: Path) -> dict[str, str]:
+    """Map each commit whose whole listing is stored to its path."""
+    names = (entry.name for entry in _entries(root / "trees"))
+    return {name.removesuffix(".json"): f"trees/{name}" for name in names if name[-5:] == ".json"}
 
 
 def _snapshot_entries(

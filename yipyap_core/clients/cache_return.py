@@ -9,8 +9,8 @@ from pathlib import Path
 from yipyap_core.clients import cache_shared
 from yipyap_core.clients.cache_layout import SHARED_DIR
 
-RETURN_ORDER = {"blobs": 0, "trees": 1, "snapshots": 2, "refs": 3}
-"""Blobs before the names that lead to them, refs last."""
+RETURN_ORDER = {"blobs": 0, "snapshots": 1, "trees": 2, "refs": 3}
+"""Blobs before the names that lead to them, these before the listing that wants them; refs last."""
 
 
 class TrashReturn:

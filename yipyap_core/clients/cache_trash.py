@@ -63,29 +63,34 @@ class CacheTrash:
         known = {path.name for path in children(self._root)}
         return self._entry(trash_id) if trash_id in known else None
 
-    def took(self, plan_id: str, folder: str, move: str) -> bool:
-        """Whether an earlier execution of the same plan moved this path into the trash."""
-        places = (self._content(one) for one in self.entries() if one.plan_id == plan_id)
-        return any(os.path.lexists(place / folder / move) for place in places)
+    def of_plan(self, plan_id: str) -> TrashEntry | None:
+        """The entry that an earlier execution of a plan has begun; None when there is none."""
+        return next((entry for entry in self.entries() if entry.plan_id == plan_id), None)
+
+    def left(self, entry: TrashEntry, folder: str, moves: Sequence[str]) -> list[str]:
+        """Those of the paths that do not lie in the entry yet: what came anew is not taken."""
+        place = self._content(entry) / folder
+        return [move for move in moves if not os.path.lexists(place / move)]
 
     def open_entry(self, entry: TrashEntry) -> None:
-        """Write an entry down before anything is moved into it."""
+        """Write an entry down before anything is moved into it; one may be opened again."""
         with translated(self._cache_dir):
             (self._root / entry.id / "content").mkdir(parents=True, exist_ok=True)
-            self._note(entry)
+            self._note(replace(entry, state=TrashState.FILLING))
 
     def move_in(self, entry: TrashEntry, folder: str, moves: Sequence[str]) -> list[str]:
         """Move paths of one repository into an entry, those that are still there.
 
+        A call that was cut short can be made again.
         Returns the blobs that had to come back, because another program linked to them meanwhile.
         """
-        content = self._content(entry)
+        content, left = self._content(entry), self.left(entry, folder, moves)
         with translated(self._cache_dir):
             if folder == SHARED_DIR:
-                for payload in (f"{folder}/{move}" for move in moves):
+                for payload in (f"{folder}/{move}" for move in left):
                     cache_shared.take_unreferenced(self._cache_dir, payload, content / payload)
                 return []
-            for move in moves:
+            for move in left:
                 self._move(folder, move, content)
             self._take_payloads(entry, folder)
             return self._heal(entry, folder, moves)

@@ -43,6 +43,8 @@ class RevisionDetail:
     commit: str
     refs: tuple[str, ...]
     entries: tuple[SnapshotEntry, ...]
+    listing: str | None = None
+    """Path of the stored list of all files of the commit; None when the cache has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,12 @@ class Selection:
     commits: frozenset[str] = frozenset()
     entries: frozenset[tuple[str, str]] = frozenset()
     """Pairs of commit and file name."""
+    listings: frozenset[str] = frozenset()
+    """Commits whose listing goes along with entries.
+
+    While it is there, the hub's client refuses offline a snapshot that lacks a file of it, and we
+    tell by it what a registered model lacks.
+    """
     partials: frozenset[str] = frozenset()
     """Paths of partial files."""
     unreferenced: bool = False
@@ -87,11 +95,12 @@ class Selection:
         """Join two wishes for the same folder."""
         return Selection(
             self.folder,
-            self.whole or other.whole,
-            self.commits | other.commits,
-            self.entries | other.entries,
-            self.partials | other.partials,
-            self.unreferenced or other.unreferenced,
+            whole=self.whole or other.whole,
+            commits=self.commits | other.commits,
+            entries=self.entries | other.entries,
+            listings=self.listings | other.listings,
+            partials=self.partials | other.partials,
+            unreferenced=self.unreferenced or other.unreferenced,
         )
 
 

@@ -1,8 +1,8 @@
 """Works out what leaves a repository's folder, and what the volume gains by it, exactly.
 
-The moves are in an order that keeps the cache sound at every step: refs, then snapshots, then
-blobs that nothing else links to. Everything here is pure, so that properties can be checked over
-any number of caches.
+The moves are in an order that keeps the cache sound at every step: refs, then listings, then
+snapshots, then blobs that nothing else links to. Everything here is pure, so that properties can
+be checked over any number of caches.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def plan_repo(
     moved_blobs = [path for path in blobs if path.startswith("blobs/")]
     moves = [
         *going.refs,
+        *going.listings,
         *going.folders,
         *going.links,
         *moved_blobs,
@@ -64,6 +65,7 @@ class _Going:
 
     commits: set[str] = field(default_factory=set)
     refs: list[str] = field(default_factory=list)
+    listings: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     gone: dict[str, list[SnapshotEntry]] = field(default_factory=dict)
@@ -74,6 +76,8 @@ def _going(detail: RepoDetail, selection: Selection) -> _Going:
     going = _Going()
     for revision in detail.revisions:
         commit = revision.commit
+        if revision.listing and commit in selection.commits | selection.listings:
+            going.listings.append(revision.listing)
         if commit in selection.commits:
             going.commits.add(commit)
             going.refs += [f"refs/{ref}" for ref in revision.refs]

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from yipyap_core.clients.cache_faults import (
-    CacheNotWritable,
-    CacheSpansVolumes,
-    CacheVolumeFull,
-)
-from yipyap_core.clients.cache_removal import remove_in_place
 from yipyap_core.clients.cache_trash import CacheTrash
 from yipyap_core.clients.hub_cache import HubCache
 from yipyap_core.domain.deletion import (
@@ -23,9 +16,10 @@ from yipyap_core.domain.deletion import (
     PlanRequest,
     with_purge,
 )
-from yipyap_core.domain.trash import Restored, TrashEntry, TrashItem, TrashState
+from yipyap_core.domain.trash import Restored, TrashEntry
 from yipyap_core.domain.users import Principal
-from yipyap_core.errors import ModelInUse, NotFound, StalePlan
+from yipyap_core.errors import Invalid, ModelInUse, NotFound, StalePlan
+from yipyap_core.services.cache_execution import PlanExecution, kept_item
 from yipyap_core.services.cache_plan_json import plan_from_json, plan_to_json
 from yipyap_core.services.cache_plans import CachePlanner
 from yipyap_core.services.cache_watch import CacheWatch
@@ -50,6 +44,17 @@ class UnknownPlan(NotFound):
 
     code = "unknown_plan"
     hint = "Make the plan again with a dry run."
+
+
+class PlanForAnother(Invalid):
+    """A plan was named for something that it does not remove."""
+
+    hint = "Make the plan again with a dry run of this very request."
+
+    def __init__(self) -> None:
+        """Name the field that does not fit."""
+        words = "is of a plan for something else"
+        super().__init__("Nothing was deleted: the plan is another.", fields={"plan_id": words})
 
 
 class UnknownTrash(NotFound):
@@ -97,13 +102,13 @@ class CacheDeletion:
         changed: Callable[[], None],
     ) -> None:
         """Call `changed` after anything has moved."""
-        self._cache = cache
         self._watch = watch
         self._planner = planner
         self._plans = plans
         self._clock = clock
         self._changed = changed
         self._trash = trash
+        self._execution = PlanExecution(cache_dir=cache.cache_dir, trash=trash, clock=clock)
 
     def plan(
         self, principal: Principal, request: PlanRequest, *, purge: bool = False
@@ -117,20 +122,31 @@ class CacheDeletion:
         principal.require_admin()
         return self._stored(plan_id)[1]
 
-    def execute(self, principal: Principal, plan_id: str, *, purge: bool | None = None) -> Deletion:
+    def execute(
+        self,
+        principal: Principal,
+        plan_id: str,
+        *,
+        purge: bool | None = None,
+        wanted: PlanRequest | None = None,
+    ) -> Deletion:
         """Do what a plan says, if it still holds; raises `PlanIsStale` with a new one.
 
-        A plan whose execution was cut short by the end of the server is taken up where it stood.
+        Left out, `purge` is as the plan was made, and the plan may be for anything; `Invalid`
+        is raised for one that is not for what is `wanted`. A plan whose execution was cut short
+        by the end of the server is taken up where it stood.
         """
         principal.require_admin()
         with self._trash.exclusive():
             state, plan = self._stored(plan_id)
             if state == "done":
                 raise UnknownPlan("This plan has been executed already.")
+            if wanted not in (None, plan.request):
+                raise PlanForAnother()
             if purge is not None:
                 plan = with_purge(plan, purge)
             if state == "executing":
-                plan = self._remaining(plan)
+                plan = self._without_needed(plan)
             else:
                 self._refuse_stale(principal, plan)
             return self._execute(principal, plan)
@@ -179,73 +195,29 @@ class CacheDeletion:
     # parts
 
     def _execute(self, principal: Principal, plan: DeletionPlan) -> Deletion:
-        items = tuple(item for item in plan.items if item.moves)
-        if not items and plan.request.is_for_one and plan.kept:
-            raise ModelInUse(f"It stays: {plan.kept[0].reason}.")
-        if not items:
-            self._plans.set_state(plan.plan_id, "done")
-            return Deletion(plan, 0, (), plan.kept, None)
+        if plan.is_empty and self._trash.of_plan(plan.plan_id) is None:
+            return self._nothing(plan)
         self._plans.set_state(plan.plan_id, "executing")
-        entry = self._new_entry(principal, plan, items)
-        try:
-            self._trash.open_entry(entry)
-        except CacheVolumeFull:
-            if not plan.purge:
-                raise
-            return self._free_in_place(plan, items)
-        done, kept = self._move_all(entry, items)
-        closed = self._trash.close_entry(entry)
-        if closed is None:
-            return self._finish(plan, 0, done, kept, None)
-        if plan.purge:
-            self._trash.purge(closed)
-        return self._finish(plan, closed.bytes, done, kept, None if plan.purge else closed.id)
-
-    def _move_all(
-        self, entry: TrashEntry, items: tuple[PlanItem, ...]
-    ) -> tuple[list[PlanItem], list[KeptItem]]:
-        done, kept = [], []
-        for item in items:
-            try:
-                came_back = self._trash.move_in(entry, item.folder, item.moves)
-            except (CacheNotWritable, CacheSpansVolumes) as error:
-                kept.append(_kept(item, error.message))
-                continue
-            done.append(item)
-            if came_back:
-                words = f"{len(came_back)} files came into use in that moment and were put back"
-                kept.append(_kept(item, words))
-        return done, kept
-
-    def _free_in_place(self, plan: DeletionPlan, items: tuple[PlanItem, ...]) -> Deletion:
-        for item in items:
-            remove_in_place(self._cache.cache_dir, item.folder, item.moves)
-        return self._finish(plan, plan.freed_bytes, list(items), [], None)
-
-    def _finish(
-        self,
-        plan: DeletionPlan,
-        freed_bytes: int,
-        done: list[PlanItem],
-        kept: list[KeptItem],
-        trash_id: str | None,
-    ) -> Deletion:
+        done = self._execution.run(principal.username, plan)
         self._plans.set_state(plan.plan_id, "done")
-        log.info("plan %s removed %d bytes from the cache", plan.plan_id, freed_bytes)
+        log.info("plan %s removed %d bytes from the cache", plan.plan_id, done.freed_bytes)
         self._after_change()
-        return Deletion(plan, freed_bytes, tuple(done), (*plan.kept, *kept), trash_id)
+        kept = (*plan.kept, *done.kept)
+        return Deletion(plan, done.freed_bytes, done.deleted, kept, done.trash_id)
 
-    def _remaining(self, plan: DeletionPlan) -> DeletionPlan:
-        """What an execution that was cut short has left, without what came into use since."""
-        used_by = self._planner.used_by()
-        items, kept = [], list(plan.kept)
-        for item in plan.items:
-            if item.moves and item.folder in used_by:
-                kept.append(_kept(item, "; ".join(used_by[item.folder])))
-                continue
-            moves = (m for m in item.moves if not self._trash.took(plan.plan_id, item.folder, m))
-            items.append(replace(item, moves=tuple(moves)))
-        return replace(plan, items=tuple(items), kept=tuple(kept))
+    def _nothing(self, plan: DeletionPlan) -> Deletion:
+        if plan.request.is_for_one and plan.kept:
+            raise ModelInUse(f"It stays: {plan.kept[0].reason}.")
+        self._plans.set_state(plan.plan_id, "done")
+        return Deletion(plan, 0, (), plan.kept, None)
+
+    def _without_needed(self, plan: DeletionPlan) -> DeletionPlan:
+        """What is left of a plan that was cut short when what came into use since stays."""
+        needed = self._planner.needed(item.folder for item in plan.items if item.moves)
+        stays = [item for item in plan.items if item.moves and item.folder in needed]
+        kept = (kept_item(item, needed[item.folder]) for item in stays)
+        items = tuple(item for item in plan.items if item not in stays)
+        return replace(plan, items=items, kept=(*plan.kept, *kept))
 
     def _refuse_stale(self, principal: Principal, plan: DeletionPlan) -> None:
         fresh = self._planner.plan(plan.request, self._watch.look(), purge=plan.purge)
@@ -270,26 +242,6 @@ class CacheDeletion:
             raise UnknownTrash("The trash has no such entry.")
         return entry
 
-    def _new_entry(
-        self, principal: Principal, plan: DeletionPlan, items: tuple[PlanItem, ...]
-    ) -> TrashEntry:
-        return TrashEntry(
-            id=secrets.token_hex(12),
-            plan_id=plan.plan_id,
-            actor=principal.username,
-            created_at=self._clock(),
-            state=TrashState.FILLING,
-            items=tuple(_trash_item(item) for item in items),
-        )
-
     def _after_change(self) -> None:
         self._watch.look()
         self._changed()
-
-
-def _trash_item(item: PlanItem) -> TrashItem:
-    return TrashItem(item.folder, item.repo_id, item.repo_type, item.revisions, item.is_whole)
-
-
-def _kept(item: PlanItem, reason: str) -> KeptItem:
-    return KeptItem(item.folder, item.repo_id, item.repo_type, reason)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +19,13 @@ from yipyap_core.domain.deletion import (
     PlanItem,
     PlanKind,
     PlanRequest,
-    RepoDetail,
     RepoPlan,
     Selection,
     StoredFile,
 )
 from yipyap_core.domain.deletion_plan import freed_by_plan, item_of, plan_repo
 from yipyap_core.errors import UnknownRepository
+from yipyap_core.services.cache_links import held, outside_links, references
 from yipyap_core.services.cache_usage import CacheUsage, files_of
 
 BUSY = "another program is downloading it"
@@ -67,8 +66,7 @@ class CachePlanner:
     def plan(self, request: PlanRequest, scan: CacheScan, *, purge: bool) -> DeletionPlan:
         """Work out what would go; raises `UnknownRepository` for a name that is not there."""
         draft = self._draft(request, scan)
-        references = self._references(draft.plans)
-        freed = freed_by_plan(draft.plans, references)
+        freed = freed_by_plan(draft.plans, references(self._cache_dir, draft.plans))
         items = [item_of(plan, size) for plan, size in zip(draft.plans, freed, strict=True)]
         return DeletionPlan(
             plan_id=secrets.token_hex(16),
@@ -79,23 +77,28 @@ class CachePlanner:
             kept=tuple(draft.kept),
         )
 
-    def used_by(self) -> dict[str, tuple[str, ...]]:
-        """Folders that are needed at this moment, with phrases that say by whom."""
-        return self._usage.used_by()
+    def needed(self, folders: Iterable[str]) -> dict[str, str]:
+        """Which of the folders have to stay at this moment, with the reason."""
+        used_by = self._usage.used_by()
+        busy = dict.fromkeys(self._busy(folders), BUSY)
+        return busy | {folder: "; ".join(used_by[folder]) for folder in used_by}
 
     def _draft(self, request: PlanRequest, scan: CacheScan) -> _Draft:
         used_by = self._usage.used_by()
         selections = self._selections(request, scan)
         draft = _Draft([], [], [])
-        leaving = {one.folder for one in selections if one.whole} - used_by.keys()
-        held = _held(self._cache_dir, scan, leaving)
+        busy = self._busy(one.folder for one in selections)
+        leaving = {one.folder for one in selections if one.whole} - used_by.keys() - busy
+        stays = held(outside_links(self._cache_dir, scan), leaving)
         for selection in selections:
             folder = selection.folder
             repo = scan.repos[folder].repo
             if folder in used_by:
                 _keep_used(draft, repo, used_by[folder])
-            elif (detail := read_detail(self._cache_dir, folder)) is not None:
-                self._add(draft, repo, detail, selection, held[folder])
+                continue
+            if folder in busy:
+                selection = self._beside_a_download(draft, repo, selection)
+            self._add(draft, repo, selection, stays[folder])
         if (
             request.kind in {PlanKind.EVERYTHING, PlanKind.PRUNE}
             or SHARED_CHOICE in request.choices
@@ -104,30 +107,28 @@ class CachePlanner:
         return draft
 
     def _add(
-        self,
-        draft: _Draft,
-        repo: CachedRepo,
-        detail: RepoDetail,
-        selection: Selection,
-        held: frozenset[str],
+        self, draft: _Draft, repo: CachedRepo, selection: Selection, held: frozenset[str]
     ) -> None:
-        live = {path for path in detail.partials if self._is_live(detail.folder, path)}
+        detail = read_detail(self._cache_dir, repo.folder)
+        if detail is None:
+            return
         if detail.is_link:
             _keep(draft, repo, "its folder is a link to another place; remove it there by hand")
-        elif selection.whole and (live or cache_locks.is_busy(self._cache_dir, detail.folder)):
+            return
+        draft.plans.append(plan_repo(detail, selection, held))
+
+    def _beside_a_download(
+        self, draft: _Draft, repo: CachedRepo, selection: Selection
+    ) -> Selection:
+        """Leave only what the program that downloads cannot need: partial files nobody writes."""
+        dead = (path for path in selection.partials if not self._is_live(repo.folder, path))
+        wanted = Selection(repo.folder, partials=frozenset(dead))
+        if wanted != selection:
             _keep(draft, repo, BUSY)
-        else:
-            if live & selection.partials:
-                _keep(draft, repo, f"{BUSY}: {len(live)} partial files")
-            wanted = Selection(
-                selection.folder,
-                whole=selection.whole,
-                commits=selection.commits,
-                entries=selection.entries,
-                partials=selection.partials - live,
-                unreferenced=selection.unreferenced and not live,
-            )
-            draft.plans.append(plan_repo(detail, wanted, held))
+        return wanted
+
+    def _busy(self, folders: Iterable[str]) -> set[str]:
+        return {one for one in folders if cache_locks.is_busy(self._cache_dir, one)}
 
     def _is_live(self, folder: str, partial: str) -> bool:
         return cache_locks.is_being_written(self._cache_dir, folder, partial.rpartition("/")[2])
@@ -147,10 +148,6 @@ class CachePlanner:
         draft.plans.append(
             RepoPlan(SHARED_DIR, SHARED_REPO_ID, SHARED_REPO_TYPE, moves, (), tuple(files), ())
         )
-
-    def _references(self, plans: Iterable[RepoPlan]) -> dict[str, frozenset[str] | None]:
-        payloads = {file.payload for plan in plans for file in plan.freed if file.payload}
-        return {one: cache_shared.references(self._cache_dir, one) for one in payloads}
 
     def _selections(self, request: PlanRequest, scan: CacheScan) -> list[Selection]:
         if request.kind is PlanKind.EVERYTHING:
@@ -241,21 +238,6 @@ def _keep_used(draft: _Draft, repo: CachedRepo, phrases: tuple[str, ...]) -> Non
 
 def _keep(draft: _Draft, repo: CachedRepo, reason: str) -> None:
     draft.kept.append(KeptItem(repo.folder, repo.repo_id, repo.repo_type, reason))
-
-
-def _held(cache_dir: Path, scan: CacheScan, leaving: set[str]) -> Mapping[str, frozenset[str]]:
-    """Blobs that a repository which stays links to, though they lie in another one."""
-    found: dict[str, set[str]] = defaultdict(set)
-    root = Path(cache_dir).resolve()
-    for folder, other in scan.repos.items():
-        if folder in leaving:
-            continue
-        for target in other.repo.outside_links:
-            path = Path(target)
-            if path.is_relative_to(root):
-                owner, _, rest = path.relative_to(root).as_posix().partition("/")
-                found[owner].add(rest)
-    return defaultdict(frozenset, {owner: frozenset(rest) for owner, rest in found.items()})
 
 
 def _no_suggestions(scan: CacheScan, ids: tuple[str, ...]) -> list[Selection]:  # noqa: ARG001

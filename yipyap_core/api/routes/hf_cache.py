@@ -27,10 +27,13 @@ Json = dict[str, Any]
 
 
 class Removal(Body):
-    """How something is to be removed; with `plan_id` exactly what that plan has shown."""
+    """How something is to be removed; with `plan_id` exactly what that plan has shown.
+
+    Without `purge` it goes into the trash, or where the plan of `plan_id` has it go.
+    """
 
     confirm: StrictBool = False
-    purge: StrictBool = False
+    purge: StrictBool | None = None
     dry_run: StrictBool = False
     plan_id: PlanId | None = None
 
@@ -38,7 +41,7 @@ class Removal(Body):
 class Prune(Body):
     """The same for partial files and detached revisions, which need no further word."""
 
-    purge: StrictBool = False
+    purge: StrictBool | None = None
     dry_run: StrictBool = False
     plan_id: PlanId | None = None
 
@@ -108,7 +111,7 @@ def remove(
     repo_type: RepoType = "model",
     revision: Annotated[str | None, Query(max_length=200)] = None,
     dry_run: bool = False,
-    purge: bool = False,
+    purge: bool | None = None,
     plan_id: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
     """Remove one repository, or one revision of it with what only that has."""
@@ -129,7 +132,7 @@ def remove_model(
     principal: Caller,
     services: Current,
     dry_run: bool = False,
-    purge: bool = False,
+    purge: bool | None = None,
     plan_id: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
     """Remove the files of a registered model, but those that another model needs."""
@@ -239,19 +242,19 @@ def _doing(
     deletion: CacheDeletion,
     principal: Principal,
     wanted: PlanRequest,
-    purge: bool,
+    purge: bool | None,
     plan_id: str | None,
 ) -> Callable[[], Deletion]:
     """Execute the plan that was shown where one is named, else plan and execute in one go."""
     if plan_id is not None:
-        return lambda: deletion.execute(principal, plan_id, purge=purge)
-    return lambda: deletion.delete(principal, wanted, purge=purge)
+        return lambda: deletion.execute(principal, plan_id, purge=purge, wanted=wanted)
+    return lambda: deletion.delete(principal, wanted, purge=bool(purge))
 
 
 def _planned(
-    deletion: CacheDeletion, principal: Principal, wanted: PlanRequest, purge: bool
+    deletion: CacheDeletion, principal: Principal, wanted: PlanRequest, purge: bool | None
 ) -> Response:
-    return JSONResponse(views.plan(deletion.plan(principal, wanted, purge=purge)))
+    return JSONResponse(views.plan(deletion.plan(principal, wanted, purge=bool(purge))))
 
 
 def _deleted(request: Request, deed: Callable[[], Deletion]) -> Response:
