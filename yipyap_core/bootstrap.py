@@ -27,14 +27,15 @@ from yipyap_core.jobs.work import Worker
 from yipyap_core.services import container
 from yipyap_core.services.accounts import open_accounts
 from yipyap_core.services.cache import CacheService
+from yipyap_core.services.cache_building import build_cache
 from yipyap_core.services.cache_usage import DownloadUsage
-from yipyap_core.services.cache_verify import CacheVerification, CacheVerifyWorker
+from yipyap_core.services.cache_verify import CacheVerifyWorker
 from yipyap_core.services.config_paths import PathRules, allowed_roots
 from yipyap_core.services.configuration import ConfigurationService
 from yipyap_core.services.container import Services
+from yipyap_core.services.download_building import hub_workers
 from yipyap_core.services.download_limits import DownloadGate, LimitBook
 from yipyap_core.services.download_space import SpaceBook
-from yipyap_core.services.download_worker import DownloadWorker
 from yipyap_core.services.downloads import DownloadsService
 from yipyap_core.services.engine_building import budget_of, build_engines, options_of
 from yipyap_core.services.engine_checks import Arrivals
@@ -46,14 +47,13 @@ from yipyap_core.services.ollama import OllamaChoice, OllamaService, connector
 from yipyap_core.services.ollama_pulls import OllamaPulls, OllamaPullWorker
 from yipyap_core.services.registry import RegistryService
 from yipyap_core.settings import CacheLocation, Settings
-from yipyap_core.stores.cache import CacheScanStore, ModelUseStore, PlanStore
 from yipyap_core.stores.configs import ConfigStore
 from yipyap_core.stores.engine import migrate, open_engine
 from yipyap_core.stores.jobs import JobStore
 from yipyap_core.stores.preferences import PreferenceStore
 from yipyap_core.stores.registered import RegisteredModelStore
 from yipyap_core.stores.verified import VerifiedStore
-from yipyap_core.transfer import BandwidthLimit, Proxies, SnapshotTransfer, TransferOptions
+from yipyap_core.transfer import BandwidthLimit, Proxies, TransferOptions
 from yipyap_core.transfer.disk import free_bytes
 
 
@@ -144,11 +144,12 @@ def _downloads(
     limits = _limits(ground, bandwidth)
     runner = JobRunner(
         ground.jobs,
-        {JobKind.DOWNLOAD: _download_worker(ground, hub, bandwidth, space), **further},
+        {**_hub_workers(ground, hub, bandwidth, space), **further},
         ground.settings.max_concurrent,
         ground.clock,
         gate=DownloadGate(limits=limits, space=space, disabled=environment.downloads_disabled),
     )
+    runner.set_max_concurrent(1, JobKind.CACHE_REPAIR)  # two of one repository share contents
     service = DownloadsService(
         catalog=ground.registry,
         jobs=ground.jobs,
@@ -183,22 +184,23 @@ def _space(ground: Ground) -> SpaceBook:
     )
 
 
-def _download_worker(
+def _hub_workers(
     ground: Ground, hub: HubClient, bandwidth: BandwidthLimit, space: SpaceBook
-) -> DownloadWorker:
-    return DownloadWorker(
+) -> dict[JobKind, Worker]:
+    return hub_workers(
         catalog=ground.registry,
         hub=hub,
-        transfer=_transfer(ground, bandwidth),
+        options=_options(ground),
+        token=environment.hub_token,
+        limit=bandwidth,
         verified=ground.verified,
         space=space,
-        cache_dir=ground.location.path,
     )
 
 
-def _transfer(ground: Ground, bandwidth: BandwidthLimit) -> SnapshotTransfer:
+def _options(ground: Ground) -> TransferOptions:
     settings = ground.settings
-    options = TransferOptions(
+    return TransferOptions(
         endpoint=settings.hub_endpoint.rstrip("/"),
         cache_dir=ground.location.path,
         proxies=Proxies.from_environ(environment.proxy_variables()),
@@ -206,7 +208,6 @@ def _transfer(ground: Ground, bandwidth: BandwidthLimit) -> SnapshotTransfer:
         stall_seconds=settings.stall_seconds,
         lock_timeout_seconds=settings.lock_timeout_seconds,
     )
-    return SnapshotTransfer(options, token=environment.hub_token, limit=bandwidth)
 
 
 def _configuration(ground: Ground) -> ConfigurationService:
@@ -225,24 +226,21 @@ def _configuration(ground: Ground) -> ConfigurationService:
 def _cache(
     ground: Ground, folder: HubCache, downloads: DownloadsService, runner: JobRunner
 ) -> CacheService:
-    settings, engine = ground.settings, ground.engine
-    service = CacheService(
+    service = build_cache(
         cache=folder,
         location=ground.location,
-        scans=CacheScanStore(engine),
-        uses=ModelUseStore(engine),
-        plans=PlanStore(engine),
+        engine=ground.engine,
         registry=ground.registry,
-        verification=CacheVerification(runner=runner, jobs=ground.jobs),
+        runner=runner,
+        jobs=ground.jobs,
+        settings=ground.settings,
         others=environment.other_hub_caches(),
-        trash_days=settings.trash_days,
-        disk_reserve_bytes=settings.disk_reserve_bytes,
+        disabled=environment.downloads_disabled,
         events=ground.events,
     )
     service.add_usage(DownloadUsage(downloads.statuses, ground.registry))
     service.on_change(downloads.refresh)
     runner.listen(lambda _job_id: service.expect_change())
-    service.repair.fetch_by(downloads.start)
     return service
 
 

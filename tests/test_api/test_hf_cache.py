@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from huggingface_hub import scan_cache_dir
+from huggingface_hub import scan_cache_dir, snapshot_download
 
 from tests.standins.hub import Hub, Pattern, Stall
 from tests.test_api.jobs import until, working
@@ -278,31 +278,79 @@ def test_reclaim_ranks_and_becomes_one_plan(ada: TestClient, cache_dir: Path) ->
     assert not scan_cache_dir(cache_dir).warnings
 
 
-@pytest.mark.usefixtures("cache_dir")
-def test_verify_lists_what_is_damaged_and_repair_removes_it(
+def verified(ada: TestClient) -> dict[str, Any]:
+    """A check of org/name that has ended."""
+    started = ada.post("/hf-cache/verify", json={"repo_id": "org/name"})
+    assert started.status_code == 202
+    address = f"/hf-cache/verify/{started.json()['verify_id']}"
+    until(lambda: bool(ada.get(address).json()["finished"]))
+    found: dict[str, Any] = ada.get(address).json()
+    return found
+
+
+def test_verify_lists_what_is_damaged_and_repair_fetches_just_that(
+    world: World, ada: TestClient, hub: Hub, cache_dir: Path
+) -> None:
+    commit = hub.add_repo("org/name", {"a.bin": b"3" * 3000, "same.bin": b"2" * 200})
+    snapshot_download("org/name", cache_dir=cache_dir, endpoint=hub.endpoint)
+    blob = (cache_dir / "models--org--name" / "snapshots" / commit / "a.bin").resolve()
+    blob.write_bytes(b"4" * 3000)
+    with working(world):
+        found = verified(ada)
+        answer = ada.post(f"/hf-cache/verify/{found['verify_id']}/repair")
+        [begun] = answer.json()["repairs"]
+        address = f"/hf-cache/repairs/{begun['repair_id']}"
+        until(lambda: ada.get(address).json()["phase"] == "done")
+        [ended] = ada.get(f"/hf-cache/repairs?verify_id={found['verify_id']}").json()["repairs"]
+
+    assert (found["checked_files"], found["checked_bytes"]) == (2, 3200)
+    [damaged] = found["mismatches"]
+    assert (damaged["path"], damaged["kind"], damaged["expected"], damaged["reason"]) == (
+        "a.bin",
+        "content",
+        blob.name,
+        None,
+    )
+    assert answer.status_code == 202
+    assert (begun["repo_id"], begun["commit"], begun["files"]) == ("org/name", commit, ["a.bin"])
+    assert (begun["removed_files"], begun["trash_id"], begun["by_hand"]) == (0, None, None)
+    assert (ended["status"], ended["bytes_done"], ended["problem"]) == ("completed", 3000, None)
+    assert blob.read_bytes() == b"3" * 3000
+    assert ada.get("/hf-cache/verify").json()["checks"][0]["finished"]
+
+
+def test_a_repair_that_fails_says_why_and_what_to_do(
     world: World, ada: TestClient, repo: RepoMaker
 ) -> None:
     blob = repo.blob(b"3" * 300)
     blob.write_bytes(b"4" * 300)
     with working(world):
-        started = ada.post("/hf-cache/verify", json={"repo_id": "org/name"})
-        address = f"/hf-cache/verify/{started.json()['verify_id']}"
-        until(lambda: ada.get(address).json()["finished"])
-        found = ada.get(address).json()
-        repaired = ada.post(f"{address}/repair").json()["repairs"]
+        verify_id = verified(ada)["verify_id"]
+        [begun] = ada.post(f"/hf-cache/verify/{verify_id}/repair").json()["repairs"]
+        address = f"/hf-cache/repairs/{begun['repair_id']}"
+        until(lambda: ada.get(address).json()["status"] == "failed")
+        ended = ada.get(address).json()
+        cancelled = ada.post(f"{address}/cancel").json()
 
-    assert started.status_code == 202
-    assert (found["checked_files"], found["checked_bytes"]) == (3, 600)
-    [damaged] = found["mismatches"]
-    assert (damaged["path"], damaged["kind"], damaged["expected"]) == (
-        "a.bin",
-        "content",
-        blob.name,
-    )
-    assert repaired[0]["removed_files"] == 1
-    assert repaired[0]["by_hand"].startswith("hf download org/name --revision ")
-    assert not blob.exists()
-    assert ada.get("/hf-cache/verify").json()["checks"][0]["finished"]
+    assert ended["error"]["code"] == "repository_not_found"
+    assert ended["error"]["hint"]
+    assert (ended["files"], ended["problem"]) == (["a.bin"], ended["error"]["message"])
+    assert ended["by_hand"].startswith("hf download org/name a.bin --revision ")
+    assert blob.read_bytes() == b"4" * 300
+    assert (cancelled["phase"], cancelled["problem"]) == ("cancelled", None)
+
+
+def test_nothing_is_repaired_where_downloads_are_disabled(
+    world: World, ada: TestClient, repo: RepoMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.blob(b"3" * 300).write_bytes(b"4" * 300)
+    with working(world):
+        verify_id = verified(ada)["verify_id"]
+        monkeypatch.setenv("DISABLE_MODEL_DOWNLOADS", "true")
+        answer = ada.post(f"/hf-cache/verify/{verify_id}/repair")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "downloads_disabled")
+    assert ada.get("/hf-cache/repairs").json() == {"repairs": []}
 
 
 @pytest.mark.usefixtures("cache_dir")

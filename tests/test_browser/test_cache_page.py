@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import snapshot_download
 from playwright.sync_api import Locator, expect
 
 from tests.browser import Server, Visit, Visitor, fresh_server, press
@@ -178,20 +179,50 @@ def test_a_plan_that_no_longer_holds_is_shown_anew(
     assert content_bytes(cache_dir) == 0
 
 
-def test_verify_finds_a_damaged_file_and_takes_it_out(
+def damage_of(visitor: Visitor) -> Locator:
+    return visitor.page.locator('[class*="st-key-damage-"]')
+
+
+def test_verify_finds_a_damaged_file_and_fetches_just_that(
+    house: Server, visit: Visit, cache_dir: Path
+) -> None:
+    files = {"big.safetensors": b"z" * 500_000, "small.bin": b"q" * 10}
+    commit = house.hub.add_repo("org/un", files)
+    snapshot_download("org/un", cache_dir=cache_dir, endpoint=house.hub.endpoint)
+    blob = (cache_dir / "models--org--un" / "snapshots" / commit / "small.bin").resolve()
+    blob.write_bytes(b"r" * 10)
+    house.hub.forget_requests()
+    visitor = open_page(visit, house)
+    press_button(visitor, "Verify all")
+
+    damage = damage_of(visitor)
+    expect(damage).to_contain_text("1 damaged file")
+    expect(damage).to_contain_text("small.bin wrong content")
+    press_button(damage, "Fetch just these files again")
+    expect(damage).to_contain_text("small.bin wrong content 10 B fetched again and verified")
+    expect(damage.get_by_role("button", name="Fetch just these files again")).to_have_count(0)
+    assert blob.read_bytes() == b"q" * 10
+    assert house.hub.bytes_sent("big.safetensors") == 0
+    press_button(damage, "Dismiss")
+    expect(damage).to_have_count(0)
+
+
+def test_a_repair_that_fails_stays_on_the_page_with_its_files(
     house: Server, visit: Visit, repo: RepoMaker
 ) -> None:
     blob = repo.blob(b"3" * 500_000)
     blob.write_bytes(b"4" * 500_000)
     visitor = open_page(visit, house)
     press_button(row(visitor, repo), "Verify")
+    press_button(damage_of(visitor), "Fetch just these files again")
 
-    damage = visitor.page.locator(".st-key-damage")
-    expect(damage).to_contain_text("1 damaged file")
-    expect(damage).to_contain_text("model.safetensors wrong content")
-    press_button(damage, "Fetch just these files again")
-    expect(damage).to_have_count(0)
-    assert not blob.exists()
+    expect(damage_of(visitor)).to_contain_text(f"The hub has no {VIT}")
+    visitor.page.reload()
+    damage = damage_of(visitor)
+    expect(damage).to_contain_text("model.safetensors. The hub has no")
+    expect(damage).to_contain_text(f"hf download {VIT} model.safetensors --revision")
+    expect(damage.get_by_role("button", name="Fetch just these files again")).to_be_visible()
+    assert blob.read_bytes() == b"4" * 500_000
 
 
 def test_reclaim_makes_one_plan_of_the_chosen(

@@ -16,10 +16,11 @@ def test_pulls_and_checks_are_counted_as_long_as_they_are_live(tmp_path: Path, h
     pull, _ = rig.runner.submit(JobKind.OLLAMA_PULL, "llama2:7b", "ada")
     rig.runner.submit(JobKind.OLLAMA_PULL, "qwen3:8b", "ada")
     rig.runner.submit(JobKind.CACHE_VERIFY, "*", "ada")
+    rig.runner.submit(JobKind.CACHE_REPAIR, "a", "ada")
     rig.runner.submit(JobKind.DOWNLOAD, "m", "ada")
-    assert rig.service.other_work() == OtherWork(pulls=2, checks=1)  # known at once
+    assert rig.service.other_work() == OtherWork(pulls=2, checks=1, repairs=1)  # known at once
     rig.runner.cancel(pull.id)
-    assert rig.service.other_work() == OtherWork(pulls=1, checks=1)
+    assert rig.service.other_work() == OtherWork(pulls=1, checks=1, repairs=1)
     rig.close()
 
 

@@ -16,9 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.standins.hub import Hub
-from tests.standins.waiting import wait_until
 from tests.test_clients.caches import RepoMaker, content_bytes, git_sha1, sha256, share
-from tests.test_services.cache_kit import ADMIN, START, USER, CacheKit, two_revisions
+from tests.test_services.cache_kit import ADMIN, START, USER, CacheKit, checked, two_revisions
 from yipyap_core.clients.cache_faults import CacheVolumeFull
 from yipyap_core.domain.deletion import PlanKind, PlanRequest
 from yipyap_core.domain.downloads import DownloadState, DownloadStatus
@@ -28,7 +27,6 @@ from yipyap_core.domain.reclaim import ReclaimKind, pickle_twins
 from yipyap_core.domain.verification import Damage
 from yipyap_core.errors import Forbidden, InsufficientStorage, ModelInUse, UnknownModel
 from yipyap_core.services.cache_usage import DownloadUsage
-from yipyap_core.services.cache_verify import VerifyView
 from yipyap_core.services.download_space import SpaceBook
 
 EVERYTHING = PlanRequest(PlanKind.EVERYTHING)
@@ -390,27 +388,6 @@ def test_only_pickles_are_ever_twins(names: list[str]) -> None:
 # checks
 
 
-@contextmanager
-def working(kit: CacheKit) -> Iterator[None]:
-    kit.runner.start()
-    try:
-        yield
-    finally:
-        kit.runner.stop()
-
-
-def checked(kit: CacheKit, folder: str | None = None) -> VerifyView:
-    verification = kit.service.verification
-    with working(kit):
-        view = verification.start(ADMIN, folder)
-        wait_until(
-            lambda: verification.get(ADMIN, view.verify_id).finished,
-            timeout_seconds=30,
-            last=lambda: [verification.get(ADMIN, view.verify_id)],
-        )
-    return verification.get(ADMIN, view.verify_id)
-
-
 def test_a_cache_of_the_real_client_is_right_offline(tmp_path: Path, hub: Hub) -> None:
     kit = CacheKit(tmp_path / "hub", tmp_path / "db.sqlite3")
     files = {"config.json": b"{}", "sub/model.safetensors": b"x" * 5000, "empty.txt": b""}
@@ -458,24 +435,25 @@ def _large(content: bytes) -> dict[str, object]:
     return {"size": len(content), "blob_id": "0" * 40, "lfs_sha256": sha256(content)}
 
 
-def test_repair_removes_the_damage_and_fetches_again(tmp_path: Path) -> None:
-    spec = ModelSpec("mine", "Mine", "", "org/name", 1, "mit")
-    kit = CacheKit(tmp_path / "hub", tmp_path / "db.sqlite3", models=(spec,))
-    repo = RepoMaker(kit.cache_dir)
-    first = repo.commit({"a.bin": b"1" * 100, "b.bin": b"2"})
-    second = repo.commit({"again.bin": b"1" * 100}, refs=("v2",))
-    repo.blob(b"1" * 100).write_bytes(b"9" * 100)
-    fetched: list[str] = []
-    kit.service.repair.fetch_by(lambda _, model_id: fetched.append(model_id))
+def test_what_cannot_be_read_is_damage_and_the_check_goes_on(tmp_path: Path) -> None:
+    kit = CacheKit(tmp_path / "hub", tmp_path / "db.sqlite3")
+    repo = RepoMaker(kit.cache_dir, "org/a")
+    repo.commit({"good.bin": b"1" * 10, "sick.bin": b"2" * 10})
+    blob = repo.blob(b"2" * 10)
+    blob.unlink()
+    blob.symlink_to("/proc/self/mem")  # reading it is an error of the device
+    RepoMaker(kit.cache_dir, "org/b").commit({"y.bin": b"3" * 10})
 
-    [repair] = kit.service.repair.repair(ADMIN, checked(kit).verify_id)
+    view = checked(kit)
 
-    assert (repair.removed_files, repair.fetching, repair.by_hand) == (1, ("mine",), None)
-    assert fetched == ["mine"]
-    names = {path.name for path in (repo.root / "snapshots").rglob("*.bin")}
-    assert names == {"b.bin"}
-    assert {path.name for path in (repo.root / "snapshots").iterdir()} == {first, second}
-    assert repair.trash_id is not None
+    [found] = view.report.mismatches
+    assert (found.path, found.kind, found.reason) == (
+        "sick.bin",
+        Damage.UNREADABLE,
+        "Input/output error",
+    )
+    assert view.report.repositories == ("models--org--a", "models--org--b")
+    assert view.status.progress.percent == 100.0
 
 
 def test_a_check_goes_on_after_a_restart(tmp_path: Path) -> None:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,14 +46,146 @@ def test_a_missing_folder_comes_with_the_line_that_makes_it(tmp_path: Path) -> N
     assert finding.fix == f"mkdir -p '{tmp_path}/with space'"
 
 
+def run(line: str | None) -> str:
+    """Let a shell run a finding's line, as people would."""
+    assert line is not None
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def bad_until_its_line_has_run(path: Path) -> Finding:
+    finding = examine(path)["Exists"]
+    assert finding.health is Health.BAD
+    run(finding.fix)
+    assert examine(path)["Exists"].health is Health.GOOD
+    return finding
+
+
 def test_a_file_in_its_place_is_bad(tmp_path: Path) -> None:
-    (tmp_path / "hub").touch()
+    (tmp_path / "the hub").write_text("kept")
 
-    assert examine(tmp_path / "hub")["Exists"].health is Health.BAD
+    bad_until_its_line_has_run(tmp_path / "the hub")
+
+    assert (tmp_path / "the hub.old").read_text() == "kept"
 
 
-def test_a_full_volume_is_bad(tmp_path: Path) -> None:
-    assert examine(tmp_path, reserve_bytes=1 << 60)["Free space"].health is Health.BAD
+@pytest.mark.parametrize("below", ["", "further down"])
+def test_a_link_that_leads_nowhere_is_bad(tmp_path: Path, below: str) -> None:
+    (tmp_path / "my link").symlink_to(tmp_path / "gone" / "it's")
+
+    finding = bad_until_its_line_has_run(tmp_path / "my link" / below)
+
+    assert f"{tmp_path}/my link is a link" in finding.answer
+    assert (tmp_path / "my link").is_symlink()
+
+
+def test_a_link_that_leads_to_itself_is_bad(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+
+    bad_until_its_line_has_run(tmp_path / "loop")
+
+
+def test_a_path_below_a_file_is_bad(tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+
+    finding = bad_until_its_line_has_run(tmp_path / "a file" / "hub")
+
+    assert f"{tmp_path}/a file is no folder" in finding.answer
+
+
+def as_nobody(path: Path) -> dict[str, Finding]:
+    """What the doctor says as nobody, in a process of its own: root may write everywhere."""
+    code = (
+        "import os, pickle, sys\n"
+        "from pathlib import Path\n"
+        "from tests.test_services.test_cache_doctor import examine\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"
+        "sys.stdout.buffer.write(pickle.dumps(examine(Path(sys.argv[1]))))\n"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(command, capture_output=True, check=True, cwd=Path(__file__).parents[2])
+    found: dict[str, Finding] = pickle.loads(done.stdout)
+    return found
+
+
+def parses(line: str | None) -> list[str]:
+    """The words of a line that only an administrator of the machine may run."""
+    assert line is not None
+    assert subprocess.run(["bash", "-n", "-c", line], check=False).returncode == 0
+    return shlex.split(line)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter; pytest's own are closed again at each start of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_a_folder_that_may_not_be_made_is_bad(open_folder: Path) -> None:
+    (open_folder / "closed").mkdir(0o555)
+    path = open_folder / "closed" / "with space" / "hub"
+
+    finding = as_nobody(path)["Exists"]
+
+    assert finding.health is Health.BAD
+    assert f"can make nothing in {open_folder}/closed" in finding.answer
+    assert parses(finding.fix)[:4] == ["sudo", "install", "-d", "-o"]
+    assert parses(finding.fix)[-1] == str(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_a_folder_of_another_user_comes_with_the_line_that_hands_it_over(open_folder: Path) -> None:
+    (open_folder / "with space").mkdir()
+    (open_folder / "with space").chmod(0o777)
+
+    finding = as_nobody(open_folder / "with space")["Owner"]
+
+    assert finding.health is Health.NOTE
+    assert parses(finding.fix)[:3] == ["sudo", "chown", "-R"]
+    assert parses(finding.fix)[-1] == f"{open_folder}/with space"
+
+
+def test_a_full_volume_is_bad_and_the_line_tells_what_takes_the_room(tmp_path: Path) -> None:
+    (tmp_path / "big one").mkdir()
+
+    finding = examine(tmp_path, reserve_bytes=1 << 60)["Free space"]
+
+    assert finding.health is Health.BAD
+    assert f"{tmp_path}/big one" in run(finding.fix)
+
+
+def test_a_volume_that_can_less_comes_with_the_line_that_chooses_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probes are patched, since no such volume can be mounted everywhere."""
+    monkeypatch.setattr(cache_probe, "has_locks", lambda path: not path)
+    monkeypatch.setattr(cache_probe, "has_symlinks", lambda path: not path)
+    volume = cache_probe.volume_of(tmp_path)
+    assert volume is not None
+    monkeypatch.setattr(cache_probe, "NETWORK_FILE_SYSTEMS", {volume.file_system})
+
+    findings = examine(tmp_path)
+
+    for question in ("Locks", "Symbolic links", "Volume"):
+        assert findings[question].health is not Health.GOOD
+        assert run(f"{findings[question].fix} && echo $HF_HUB_CACHE").startswith("/")
+
+
+def test_what_the_system_does_not_tell_can_be_asked_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system without mounts and sizes, which no test can have."""
+    monkeypatch.setattr(cache_probe, "_mounts", list)
+    monkeypatch.setattr(HubCache, "disk", lambda self: self and None)
+
+    findings = examine(tmp_path / "not there")
+
+    for question in ("Volume", "Free space"):
+        assert findings[question].health is Health.NOTE
+        assert run(findings[question].fix)
 
 
 def test_another_cache_with_repositories_is_named(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class Volume:
         """Let the rig's worker meet the end of the volume."""
         if not self.is_real:
             self._narrow = NarrowTransfer(rig)
-            rig.worker._transfer = self._narrow
+            rig.worker._fetch._transfer = self._narrow
 
     def fill(self, rig: Rig) -> None:
         """Take room away after the plan was found to fit."""

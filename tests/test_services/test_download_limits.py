@@ -15,9 +15,15 @@ from tests.test_jobs.clocks import HandClock
 from tests.test_services.download_rig import ADMIN, Rig
 from yipyap_core.domain.download_queue import DownloadLimits, QuietHours
 from yipyap_core.domain.downloads import DownloadState
-from yipyap_core.domain.jobs import Phase
+from yipyap_core.domain.jobs import JobKind, Phase
 from yipyap_core.errors import Invalid
-from yipyap_core.services.download_limits import LimitBook, limits_of_json, limits_to_json
+from yipyap_core.jobs.work import Gate
+from yipyap_core.services.download_limits import (
+    DownloadGate,
+    LimitBook,
+    limits_of_json,
+    limits_to_json,
+)
 from yipyap_core.stores.engine import open_engine
 from yipyap_core.stores.preferences import PreferenceStore
 from yipyap_core.stores.schema import metadata
@@ -37,6 +43,17 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     metadata.create_all(engine)
     yield engine
     engine.dispose()
+
+
+def test_repairs_obey_the_limits_of_downloads_and_pulls_do_not(tmp_path: Path, hub: Hub) -> None:
+    rig = Rig(tmp_path / "rig", hub)
+    kinds = (JobKind.DOWNLOAD, JobKind.CACHE_REPAIR, JobKind.OLLAMA_PULL)
+    gate = DownloadGate(limits=rig.limits, space=rig.space, disabled=lambda: True)
+
+    found = [gate(rig.runner.submit(kind, "a", "ada")[0]).gate for kind in kinds]
+
+    assert found == [Gate.STOP, Gate.STOP, Gate.OPEN]
+    rig.close()
 
 
 @pytest.mark.parametrize(

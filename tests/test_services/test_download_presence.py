@@ -55,6 +55,26 @@ def test_a_model_is_looked_at_again_only_when_its_folders_moved(rig: Rig) -> Non
     assert store.looks == 3
 
 
+@pytest.mark.parametrize("content_is_there", [True, False])
+def test_a_name_that_leads_to_another_files_blob_is_not_complete(
+    rig: Rig, hub: Hub, content_is_there: bool
+) -> None:
+    hub.add_repo("org/twins", {"a.safetensors": b"a" * 5000, "b.safetensors": b"b" * 5000})
+    rig.shelf.add("twins", "org/twins")
+    rig.download("twins")
+    [a] = rig.cache.glob("models--org--twins/snapshots/*/a.safetensors")
+    blob, other = a.resolve(), (a.parent / "b.safetensors").readlink()
+    a.unlink()
+    a.symlink_to(other)
+    if not content_is_there:
+        blob.unlink()
+    assert rig.service.status("twins").status is not DownloadState.COMPLETED
+
+    assert rig.download("twins").status is DownloadState.COMPLETED
+
+    assert a.read_bytes() == b"a" * 5000
+
+
 def test_a_look_from_before_a_change_is_not_kept(rig: Rig) -> None:
     """The files were verified, and it was told, while another thread was still looking."""
     rig.download("m")

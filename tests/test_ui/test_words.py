@@ -73,10 +73,12 @@ def test_the_strip_adds_up_what_runs() -> None:
 
 def test_the_strip_counts_pulls_and_checks_too() -> None:
     moving = _status(DownloadState.DOWNLOADING, Phase.TRANSFERRING, 0, 10 * GIGABYTE, 42e6)
-    others = OtherWork(pulls=2, checks=1, pull_speed_bps=42e6, pull_left_bytes=10 * GIGABYTE)
+    others = OtherWork(pulls=2, checks=1, speed_bps=42e6, left_bytes=10 * GIGABYTE)
     words = _plain(strip.words(strip.Pulse.of({"a": moving}, others)))
     assert words == "1 download · 2 pulls · 1 check · 84.0 MB/s · 4 min left"
     assert strip.words(strip.Pulse.of({}, OtherWork(checks=1))) == "1 check"
+    repairs = OtherWork(repairs=1, speed_bps=2e6, left_bytes=20_000_000)
+    assert _plain(strip.words(strip.Pulse.of({}, repairs))) == "1 repair · 2.00 MB/s · 10 s left"
 
 
 def test_a_running_download_says_what_a_stop_would_keep() -> None:

@@ -8,6 +8,7 @@ from yipyap_core.api.views import Json, download_status, moment
 from yipyap_core.domain.cache import CacheModel, CacheReport
 from yipyap_core.domain.deletion import DeletionPlan, KeptItem, PlanItem
 from yipyap_core.domain.doctor import Finding
+from yipyap_core.domain.downloads import DownloadStatus
 from yipyap_core.domain.reclaim import Suggestion
 from yipyap_core.domain.trash import Restored, TrashEntry
 from yipyap_core.domain.verification import Mismatch
@@ -152,9 +153,7 @@ def restored(value: Restored) -> Json:
 
 def check(value: VerifyView) -> Json:
     """One check of the contents."""
-    status = download_status(value.status)
-    status.pop("model_id")
-    status.pop("resolved_commit")
+    status = _job_status(value.status)
     found = value.report
     return {
         **status,
@@ -169,6 +168,14 @@ def check(value: VerifyView) -> Json:
     }
 
 
+def _job_status(value: DownloadStatus) -> Json:
+    """The fields that every job has, without those of a model."""
+    status = download_status(value)
+    status.pop("model_id")
+    status.pop("resolved_commit")
+    return status
+
+
 def mismatch(value: Mismatch) -> Json:
     """One damaged file."""
     return {
@@ -180,12 +187,26 @@ def mismatch(value: Mismatch) -> Json:
         "expected": value.expected,
         "actual": value.actual,
         "size_bytes": value.size_bytes,
+        "reason": value.reason,
     }
 
 
 def repair(value: Repair) -> Json:
-    """What was done about one repository's damage."""
-    return asdict(value) | {"fetching": list(value.fetching)}
+    """What is done about the damage of one commit."""
+    return {
+        **_job_status(value.status),
+        "repair_id": value.repair_id,
+        "verify_id": value.verify_id,
+        "repo_id": value.repo_id,
+        "repo_type": value.repo_type,
+        "commit": value.commit,
+        "files": list(value.files),
+        "fetching": list(value.fetching),
+        "problem": value.problem,
+        "by_hand": value.by_hand,
+        "removed_files": value.removed_files,
+        "trash_id": value.trash_id,
+    }
 
 
 def suggestion(value: Suggestion) -> Json:

@@ -48,7 +48,9 @@ class Owner:
 
 def write_problem(cache_dir: Path) -> str | None:
     """Make and remove a file; None when that works, else what the system says."""
-    if not os.access(cache_dir, os.W_OK | os.X_OK):
+    if is_read_only(cache_dir):
+        return "the volume is mounted read-only"
+    if is_closed(cache_dir):
         return "the folder is closed for the server's user"
     try:
         with _scratch(cache_dir) as place:
@@ -86,9 +88,44 @@ def has_locks(cache_dir: Path) -> bool:
     return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there, as far as the server's user can see."""
+    return os.path.isdir(path)  # noqa: PTH112 - a path object raises where nobody may look
+
+
+def nearest(path: Path) -> Path:
+    """Where the path leads, or its first parent that is there, whatever that is."""
+    real = Path(os.path.realpath(path))
+    return next((one for one in (real, *real.parents) if os.path.lexists(one)), real)
+
+
+def lost_link(path: Path) -> Path | None:
+    """The link on the way to a path that leads nowhere."""
+    links = [one for one in (path, *path.parents) if os.path.islink(one)]  # noqa: PTH114 - as above
+    return next((one for one in links if not os.path.exists(one)), None)  # noqa: PTH110
+
+
+def is_closed(folder: Path) -> bool:
+    """Whether the server's user may make nothing in a folder."""
+    return not os.access(folder, os.W_OK | os.X_OK)
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether the volume is mounted so that nobody can write."""
+    try:
+        return bool(os.statvfs(nearest(path)).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def own_name() -> str:
+    """The server's user."""
+    return _user(os.geteuid())
+
+
 def owner_of(cache_dir: Path) -> Owner:
     """Name the owner of a folder and the server's user."""
-    return Owner(_user(cache_dir.stat().st_uid), _user(os.geteuid()))
+    return Owner(_user(cache_dir.stat().st_uid), own_name())
 
 
 def foreign_repositories(cache_dir: Path) -> list[str]:
@@ -103,10 +140,7 @@ def foreign_repositories(cache_dir: Path) -> list[str]:
 
 def volume_of(folder: Path) -> Volume | None:
     """Find the mount that a folder, or its nearest parent that exists, lies on."""
-    place = next((one for one in (folder, *folder.parents) if one.exists()), None)
-    if place is None:
-        return None
-    real = os.path.realpath(place)
+    real = str(nearest(folder))
     found = [mount for mount in _mounts() if _is_below(real, mount.mount_point)]
     return max(found, key=lambda mount: len(mount.mount_point), default=None)
 

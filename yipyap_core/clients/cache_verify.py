@@ -75,7 +75,7 @@ def plan_work(cache_dir: Path, folder: str) -> VerifyWork | None:
 def hash_stored(root: Path, target: VerifyTarget, counted: Callable[[int], None]) -> str | None:
     """Hash a content, telling after each block how many bytes it had; None when it is gone.
 
-    `counted` may raise to give up.
+    `counted` may raise to give up. Raises `OSError` for what cannot be read.
     """
     if len(target.expected) == SHA256_LENGTH:
         digest = hashlib.sha256()
@@ -92,8 +92,17 @@ def hash_stored(root: Path, target: VerifyTarget, counted: Callable[[int], None]
     return digest.hexdigest()
 
 
-def mismatches_of(detail: RepoDetail, target: VerifyTarget, actual: str) -> Iterator[Mismatch]:
-    """One mismatch for each name that leads to a wrong content."""
+def mismatches_of(
+    detail: RepoDetail,
+    target: VerifyTarget,
+    *,
+    actual: str | None = None,
+    unreadable: str | None = None,
+) -> Iterator[Mismatch]:
+    """One mismatch for each name that leads to a wrong content, or to one that nobody can read.
+
+    `unreadable` are the system's words.
+    """
     for commit, path in target.names:
         yield Mismatch(
             folder=detail.folder,
@@ -101,11 +110,12 @@ def mismatches_of(detail: RepoDetail, target: VerifyTarget, actual: str) -> Iter
             repo_type=detail.repo_type,
             commit=commit,
             path=path,
-            kind=Damage.CONTENT,
+            kind=Damage.CONTENT if unreadable is None else Damage.UNREADABLE,
             expected=target.expected,
             actual=actual,
             stored=target.stored,
             size_bytes=target.size_bytes,
+            reason=unreadable,
         )
 
 

@@ -61,8 +61,12 @@ class OtherWork:
     """Models that Ollama is fetching."""
     checks: int = 0
     """Checks of what the cache holds."""
-    pull_speed_bps: float = 0.0
-    pull_left_bytes: int = 0
+    repairs: int = 0
+    """Damaged files of the cache that are fetched again, a job each commit."""
+    speed_bps: float = 0.0
+    """Of pulls and repairs together."""
+    left_bytes: int = 0
+    """What pulls and repairs have still to bring."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,11 @@ class JobKind(StrEnum):
     DOWNLOAD = "download"
     OLLAMA_PULL = "ollama_pull"
     CACHE_VERIFY = "cache_verify"
+    CACHE_REPAIR = "cache_repair"
+
+
+FETCHES_FROM_THE_HUB = frozenset({JobKind.DOWNLOAD, JobKind.CACHE_REPAIR})
+"""What needs room in the cache and the line to the hub, and obeys the limits of downloads."""
 
 
 class JobState(StrEnum):

@@ -15,6 +15,8 @@ class Damage(StrEnum):
     """Its name leads to the content of another file."""
     MISSING = "missing"
     """Its name leads to nothing."""
+    UNREADABLE = "unreadable"
+    """The system gives its bytes only in part, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Mismatch:
     stored: str | None = None
     """Where the bytes lie, relative to the repository's folder."""
     size_bytes: int = 0
+    reason: str | None = None
+    """The system's words, of what cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

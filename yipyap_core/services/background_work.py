@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from yipyap_core.domain.download_queue import OtherWork
 from yipyap_core.domain.jobs import Job, JobKind
 from yipyap_core.jobs.clock import Clock
 
+MOVES_BYTES = frozenset({JobKind.OLLAMA_PULL, JobKind.CACHE_REPAIR})
 REREAD_SECONDS = 1.0
 """How old the list of live jobs may be: other processes change it too."""
 
@@ -35,12 +37,12 @@ class BackgroundWork:
         if now - self._read_at >= REREAD_SECONDS:
             self._read_at = now  # before reading: a change meanwhile is seen next time
             self._jobs = self.live()
-        pulls = [self.view(job) for job in self._jobs if job.kind is JobKind.OLLAMA_PULL]
+        kinds = Counter(job.kind for job in self._jobs)
+        moving = [self.view(job).progress for job in self._jobs if job.kind in MOVES_BYTES]
         return OtherWork(
-            pulls=len(pulls),
-            checks=sum(job.kind is JobKind.CACHE_VERIFY for job in self._jobs),
-            pull_speed_bps=sum(one.progress.speed_bps for one in pulls),
-            pull_left_bytes=sum(
-                max(0, one.progress.bytes_total - one.progress.bytes_done) for one in pulls
-            ),
+            pulls=kinds[JobKind.OLLAMA_PULL],
+            checks=kinds[JobKind.CACHE_VERIFY],
+            repairs=kinds[JobKind.CACHE_REPAIR],
+            speed_bps=sum(one.speed_bps for one in moving),
+            left_bytes=sum(max(0, one.bytes_total - one.bytes_done) for one in moving),
         )

@@ -49,6 +49,7 @@ class CacheService:
         plans: PlanStore,
         registry: RegistryService,
         verification: CacheVerification,
+        repair: CacheRepair,
         others: Sequence[CacheLocation] = (),
         trash_days: float = 7.0,
         disk_reserve_bytes: int = 0,
@@ -82,9 +83,9 @@ class CacheService:
             clock=clock,
         )
         self.verification = verification
-        self.repair = CacheRepair(
-            verification=verification, deletion=self.deletion, usage=self._usage
-        )
+        self.repair = repair
+        self._usage.add(repair.in_use)
+        repair.on_change(self._tell)
         self._reclaim = CacheReclaim(cache_dir=cache.cache_dir, usage=self._usage, clock=clock)
         self._planner.choose_by(self._reclaim.choose)
         self._doctor = StoreDoctor(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from yipyap_core.clients import cache_probe
 from yipyap_core.clients.hub_cache import HubCache
 from yipyap_core.domain.cache import total_bytes
 from yipyap_core.domain.doctor import Finding, Health
+from yipyap_core.services import doctor_lines as lines
 from yipyap_core.settings import CacheLocation
 
 WHY = {
@@ -45,7 +47,7 @@ class StoreDoctor:
         path = self._location.path
         yield Finding("Chosen by", Health.GOOD, WHY[self._location.source])
         yield self._existence()
-        if path.is_dir():
+        if cache_probe.is_folder(path):
             yield self._writable()
             yield self._owner()
             yield self._locks()
@@ -56,72 +58,82 @@ class StoreDoctor:
 
     def _existence(self) -> Finding:
         path = self._location.path
-        if path.is_dir():
+        if cache_probe.is_folder(path):
             return Finding("Exists", Health.GOOD, "The folder is there.")
-        if path.exists():
-            return Finding(
-                "Exists", Health.BAD, "A file is in its place.", f"mv {_q(path)}{{,.old}}"
-            )
+        real = Path(os.path.realpath(path))
+        link, obstacle = cache_probe.lost_link(path), cache_probe.nearest(path)
+        lost = f"{link} is a link to what is not there: no download can begin. " if link else ""
+        if not cache_probe.is_folder(obstacle):
+            words = f"{lost}{obstacle} is no folder, so that none can be made there."
+            return Finding("Exists", Health.BAD, words, lines.move_aside(obstacle, real))
+        if cache_probe.is_closed(obstacle):
+            words = f"{lost}The server's user can make nothing in {obstacle}."
+            return Finding("Exists", Health.BAD, words, lines.open_for_us(real))
+        if link:
+            return Finding("Exists", Health.BAD, lost.rstrip(), lines.make(real))
         words = "The folder is not there yet; the first download makes it."
-        return Finding("Exists", Health.NOTE, words, f"mkdir -p {_q(path)}")
+        return Finding("Exists", Health.NOTE, words, lines.make(path))
 
     def _writable(self) -> Finding:
         path = self._location.path
         problem = cache_probe.write_problem(path)
         if problem:
-            ours = cache_probe.owner_of(path).ours
-            fix = f"sudo chown -R {_q(ours)}: {_q(path)}"
-            return Finding("Writable", Health.BAD, f"It cannot be written: {problem}.", fix)
+            words = f"It cannot be written: {problem}."
+            return Finding("Writable", Health.BAD, words, lines.own(path))
         foreign = cache_probe.foreign_repositories(path)
         if foreign:
             shown = ", ".join(foreign[:3])
             words = f"{len(foreign)} repositories cannot be written, such as {shown}."
-            ours = cache_probe.owner_of(path).ours
-            return Finding("Writable", Health.BAD, words, f"sudo chown -R {_q(ours)}: {_q(path)}")
+            return Finding("Writable", Health.BAD, words, lines.own(path))
         return Finding("Writable", Health.GOOD, "A file could be made and removed.")
 
     def _owner(self) -> Finding:
-        owner = cache_probe.owner_of(self._location.path)
+        path = self._location.path
+        owner = cache_probe.owner_of(path)
         if owner.is_ours:
-            return Finding(
-                "Owner", Health.GOOD, f"It belongs to {owner.owner}, as the server does."
-            )
+            words = f"It belongs to {owner.owner}, as the server does."
+            return Finding("Owner", Health.GOOD, words)
         words = f"It belongs to {owner.owner}; the server runs as {owner.ours}."
-        return Finding("Owner", Health.NOTE, words)
+        return Finding("Owner", Health.NOTE, words, lines.own(path))
 
     def _locks(self) -> Finding:
-        if cache_probe.has_locks(self._location.path):
+        path = self._location.path
+        if cache_probe.has_locks(path):
             return Finding("Locks", Health.GOOD, "One program's lock keeps others out.")
         words = "The volume has no working locks: two programs may download the same file at once."
-        return Finding("Locks", Health.BAD, words, "export HF_HOME=<a folder on a local disk>")
+        return Finding("Locks", Health.BAD, words, lines.use_a_local_disk(path))
 
     def _symlinks(self) -> Finding:
-        if cache_probe.has_symlinks(self._location.path):
+        path = self._location.path
+        if cache_probe.has_symlinks(path):
             return Finding("Symbolic links", Health.GOOD, "Revisions share their files.")
         words = "The volume has no symbolic links: each revision holds its own copy of every file."
-        return Finding("Symbolic links", Health.NOTE, words)
+        return Finding("Symbolic links", Health.NOTE, words, lines.use_a_local_disk(path))
 
     def _volume(self) -> Finding:
-        volume = cache_probe.volume_of(self._location.path)
+        path = self._location.path
+        volume = cache_probe.volume_of(path)
         if volume is None:
-            return Finding("Volume", Health.NOTE, "The system does not tell where it is mounted.")
+            words = "The system does not tell where it is mounted."
+            return Finding("Volume", Health.NOTE, words, lines.tell_the_volume(path))
         words = f"{volume.mount_point} ({volume.file_system} on {volume.device})."
         if volume.is_network:
             advice = " Folder stamps and locks are less dependable over a network."
-            return Finding("Volume", Health.NOTE, words + advice)
+            return Finding("Volume", Health.NOTE, words + advice, lines.use_a_local_disk(path))
         return Finding("Volume", Health.GOOD, words)
 
     def _space(self) -> Finding:
-        disk = self._cache.disk()
+        disk, path = self._cache.disk(), self._location.path
         if disk is None:
-            return Finding("Free space", Health.NOTE, "The system does not tell how much is free.")
+            words = "The system does not tell how much is free."
+            return Finding("Free space", Health.NOTE, words, lines.tell_the_volume(path))
         words = (
             f"{disk.free_bytes / GIGABYTE:.1f} of {disk.total_bytes / GIGABYTE:.1f} GB are free."
         )
         if disk.free_bytes < self._reserve_bytes:
             reserve = f"{self._reserve_bytes / GIGABYTE:.1f} GB"
-            advice = f" Downloads keep {reserve} free and wait; remove something first."
-            return Finding("Free space", Health.BAD, words + advice)
+            advice = f" Downloads keep {reserve} free and wait; see Reclaim, and what is largest:"
+            return Finding("Free space", Health.BAD, words + advice, lines.tell_the_largest(path))
         return Finding("Free space", Health.GOOD, words)
 
     def _other_caches(self) -> Iterator[Finding]:
@@ -135,15 +147,10 @@ class StoreDoctor:
                 f"{other.path} holds {len(scan.repos)} repositories ({size:.1f} GB) that this"
                 f" server does not use; {_named_by(other)}."
             )
-            fix = f"export HF_HUB_CACHE={_q(other.path)}"
-            yield Finding("Another cache", Health.NOTE, words, fix)
+            yield Finding("Another cache", Health.NOTE, words, lines.use(other.path))
 
 
 def _named_by(other: CacheLocation) -> str:
     if other.source == "default":
         return "it is the default of the hub's client"
     return f"{other.source} names it, and another variable goes before"
-
-
-def _q(text: object) -> str:
-    return shlex.quote(str(text))

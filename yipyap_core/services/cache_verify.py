@@ -84,13 +84,13 @@ class CacheVerifyWorker:
         damaged: list[Mismatch] = []
         for target in work.targets:
             before = _stamp(root, work.detail.folder, target)
-            actual = self._hash(context, work, root, target)
-            if actual == target.expected:
-                sound += before if before == _stamp(root, work.detail.folder, target) else []
-            elif actual is not None:
-                damaged += mismatches_of(work.detail, target, actual)
+            wrong, is_there = self._compare(context, work, root, target)
+            if wrong:
+                damaged += wrong
                 self._verified.forget(work.detail.folder, target.expected)
                 context.meter.note("damaged", f"{work.detail.repo_id}: {target.names[0][1]}")
+            elif is_there:
+                sound += before if before == _stamp(root, work.detail.folder, target) else []
         self._verified.remember(sound, context.clock.now())
         return VerifyReport(
             len(work.targets),
@@ -100,16 +100,36 @@ class CacheVerifyWorker:
             (work.detail.folder,),
         )
 
+    def _compare(
+        self, context: JobContext, work: VerifyWork, root: Path, target: VerifyTarget
+    ) -> tuple[list[Mismatch], bool]:
+        """What is wrong with one content, and whether it is still there."""
+        try:
+            actual = self._hash(context, work, root, target)
+        except OSError as error:
+            words = error.strerror or "it cannot be read"
+            return list(mismatches_of(work.detail, target, unreadable=words)), True
+        if actual in {None, target.expected}:
+            return [], actual is not None
+        return list(mismatches_of(work.detail, target, actual=actual)), True
+
     def _hash(
         self, context: JobContext, work: VerifyWork, root: Path, target: VerifyTarget
     ) -> str | None:
         context.meter.file_started(f"{work.detail.repo_id}/{target.names[0][1]}")
+        read = 0
 
         def count(size_bytes: int) -> None:
+            nonlocal read
             context.token.raise_if_cancelled()
             context.meter.add_bytes(size_bytes)
+            read += size_bytes
 
-        actual = hash_stored(root, target, count)
+        try:
+            actual = hash_stored(root, target, count)
+        except OSError:
+            context.meter.add_kept_bytes(max(0, target.size_bytes - read))  # what nobody can read
+            raise
         context.meter.file_done()
         return actual
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from yipyap_core.domain.download_queue import DownloadLimits, QuietHours
-from yipyap_core.domain.jobs import Job, JobKind, JobState
+from yipyap_core.domain.jobs import FETCHES_FROM_THE_HUB, Job, JobState
 from yipyap_core.errors import DownloadsDisabled, Invalid
 from yipyap_core.jobs.clock import Clock
 from yipyap_core.jobs.work import Gate, Verdict
@@ -94,7 +94,7 @@ class LimitBook:
 
 
 class DownloadGate:
-    """Says for each download job whether it may run at this moment."""
+    """Says for each job that fetches from the hub whether it may run at this moment."""
 
     def __init__(
         self, *, limits: LimitBook, space: SpaceBook, disabled: Callable[[], bool]
@@ -106,7 +106,7 @@ class DownloadGate:
 
     def __call__(self, job: Job) -> Verdict:
         """Judge one job; jobs of other kinds always may."""
-        if job.kind is not JobKind.DOWNLOAD:
+        if job.kind not in FETCHES_FROM_THE_HUB:
             return Verdict(Gate.OPEN)
         if self._disabled():
             return Verdict(Gate.STOP, f"{DownloadsDisabled().message}; what arrived is kept.")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from yipyap_core.domain.jobs import Job, JobKind, JobState
+from yipyap_core.domain.jobs import FETCHES_FROM_THE_HUB, Job, JobState
 from yipyap_core.errors import InsufficientStorage
 from yipyap_core.stores.jobs import JobStore
 
@@ -22,7 +22,7 @@ MakeRoom = Callable[[int], int]
 
 
 class SpaceBook:
-    """Knows what the queued and running downloads still need, and what may be promised."""
+    """Knows what queued and running downloads and repairs need, and what may be promised."""
 
     def __init__(
         self,
@@ -83,8 +83,10 @@ class SpaceBook:
     def _promised(self) -> list[Job]:
         return [
             job
-            for job in self._store.live(JobKind.DOWNLOAD)
-            if job.state is not JobState.PAUSED and job.payload.get("needs_space")
+            for job in self._store.live()
+            if job.kind in FETCHES_FROM_THE_HUB
+            and job.state is not JobState.PAUSED
+            and job.payload.get("needs_space")
         ]
 
     def _outstanding(self, job: Job) -> int:

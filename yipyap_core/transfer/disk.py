@@ -1,7 +1,7 @@
 """The file system: what its errors mean to a person, and the few calls made for every file."""
 
 # Names are text here, since a path object costs as much as a system call.
-# ruff: noqa: PTH105, PTH108, PTH116, PTH211
+# ruff: noqa: PTH105, PTH108, PTH115, PTH116, PTH211
 
 from __future__ import annotations
 
@@ -99,6 +99,14 @@ def remove(path: str) -> None:
 def make_link(target: str, name: str) -> None:
     """Make a symbolic link; raises `FileExistsError` where the name is taken."""
     os.symlink(target, name)
+
+
+def link_target(name: str) -> str | None:
+    """What a symbolic link holds; None for what is none, or is not there."""
+    try:
+        return os.readlink(name)
+    except OSError:
+        return None
 
 
 def sync_file(path: str) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from yipyap_core.domain.downloads import RemoteFile
 from yipyap_core.domain.models import RepoRef
 from yipyap_core.errors import UnsafePath
-from yipyap_core.transfer.disk import size_of
+from yipyap_core.transfer.disk import link_target, size_of
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -143,8 +143,16 @@ class Layout:
             self._safe_folders.add(folder)
 
     def is_linked(self, file: RemoteFile) -> bool:
-        """Whether the name leads to a content of the right size, however it does so."""
-        return size_of(self.pointer_text(file)) == file.size_bytes
+        """Whether the name leads to a content of the right size, and to no other file's blob."""
+        name = self.pointer_text(file)
+        return size_of(name) == file.size_bytes and not self._is_misled(name, file)
+
+    def _is_misled(self, name: str, file: RemoteFile) -> bool:
+        target, own = link_target(name), self.blob_target(file)
+        if target is None or target == own:
+            return False
+        folder, _, blob = target.rpartition("/")
+        return folder == own.rpartition("/")[0] and ETAG.fullmatch(blob) is not None
 
     def has_blob(self, file: RemoteFile) -> bool:
         """Whether the content is there with the right size, whoever put it there."""

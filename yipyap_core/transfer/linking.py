@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from yipyap_core.domain.downloads import RemoteFile
-from yipyap_core.transfer.disk import make_link
+from yipyap_core.transfer.disk import link_target, make_link, remove, replace
 from yipyap_core.transfer.layout import Layout
 
 NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EACCES})
@@ -25,6 +25,26 @@ def link(layout: Layout, file: RemoteFile) -> None:
         make_link(layout.blob_target(file), layout.pointer_text(file))
     except FileExistsError:
         _replace(layout, file)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        _copy(layout, file)
+
+
+def relink(layout: Layout, file: RemoteFile) -> None:
+    """Make the name lead to the blob whatever it leads to now, in one step.
+
+    Raises `OSError` and `UnsafePath`.
+    """
+    layout.make_pointer_folder(file)
+    name, own = layout.pointer_text(file), layout.blob_target(file)
+    if link_target(name) == own:
+        return
+    unfinished = f"{layout.blob_text(file)}.link.part"
+    try:
+        remove(unfinished)
+        make_link(own, unfinished)
+        replace(unfinished, name)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise

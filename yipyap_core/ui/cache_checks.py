@@ -1,8 +1,10 @@
-"""Checks of the cache's contents: their progress while they run, then what is damaged."""
+"""Checks of the cache's contents: their progress while they run, then what is damaged.
+
+What is done about the damage is drawn by `cache_repairs`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from typing import Final
 
 import streamlit as st
@@ -11,10 +13,9 @@ from streamlit.delta_generator import DeltaGenerator
 from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.users import Principal
 from yipyap_core.domain.verification import Damage, Mismatch
-from yipyap_core.services.cache_repair import Repair
 from yipyap_core.services.cache_verify import VerifyView
 from yipyap_core.services.container import Services, current
-from yipyap_core.ui import actions, formats
+from yipyap_core.ui import actions, cache_repairs, formats
 from yipyap_core.ui.formats import plain
 from yipyap_core.ui.live import Live
 
@@ -25,18 +26,48 @@ KINDS: Final = {
     Damage.CONTENT: "wrong content",
     Damage.OTHER_FILE: "leads to another file",
     Damage.MISSING: "its content is gone",
+    Damage.UNREADABLE: "cannot be read",
 }
 
 
 def draw(services: Services, principal: Principal) -> Live:
-    """Draw the checks that run and the latest that ended; the bars move by themselves."""
-    running = services.cache.verification.running(principal)
+    """Draw what runs and what ended checks have found; the bars move by themselves."""
+    drawn = _running(services, principal)
     checks = services.cache.verification.checks(principal)
     slots = {one.verify_id: _draw_running(one) for one in checks if _is_live(one)}
-    ended = next((one for one in checks if not _is_live(one)), None)
-    if ended is not None and ended.verify_id not in st.session_state.get(_SEEN, set()):
-        _draw_ended(ended)
-    return _live(services, principal, slots, running)
+    bars = cache_repairs.draw_running(services, principal)
+    for check in _ended(services, principal, checks):
+        _draw_ended(services, principal, check)
+
+    def paint() -> None:
+        for verify_id, slot in slots.items():
+            slot.progress(*_progress(services.cache.verification.get(principal, verify_id)))
+        cache_repairs.paint(services, principal, bars)
+
+    def structure() -> tuple[str, ...]:
+        return _running(services, principal)
+
+    return Live(paint=paint, structure=structure, is_moving=lambda: bool(structure()), drawn=drawn)
+
+
+def _running(services: Services, principal: Principal) -> tuple[str, ...]:
+    cache = services.cache
+    return (*cache.verification.running(principal), *cache.repair.running(principal))
+
+
+def _ended(
+    services: Services, principal: Principal, checks: tuple[VerifyView, ...]
+) -> list[VerifyView]:
+    """The latest check, and older ones whose repairs go on or have failed, until dismissed."""
+    seen = st.session_state.get(_SEEN, set())
+    open_repairs = cache_repairs.checks_with_open_repairs(services, principal)
+    shown, covered = [], set[str | None]()
+    for place, check in enumerate(one for one in checks if not _is_live(one)):
+        is_open = check.verify_id in open_repairs and not covered & {None, check.folder}
+        if (place == 0 or is_open) and check.verify_id not in seen:
+            shown.append(check)
+        covered.add(check.folder)
+    return shown
 
 
 def _draw_running(check: VerifyView) -> DeltaGenerator:
@@ -49,12 +80,12 @@ def _draw_running(check: VerifyView) -> DeltaGenerator:
         return st.empty()
 
 
-def _draw_ended(check: VerifyView) -> None:
+def _draw_ended(services: Services, principal: Principal, check: VerifyView) -> None:
     report = check.report
     if check.status.status is DownloadState.FAILED and check.status.error:
         st.error(plain(check.status.error.message), icon=":material/error:")
     elif report.mismatches:
-        _draw_damage(check)
+        _draw_damage(services, principal, check)
     elif check.finished:
         counted = formats.count(report.checked_files, "file")
         unknown = (
@@ -71,24 +102,20 @@ def _draw_ended(check: VerifyView) -> None:
             _draw_dismiss(check)
 
 
-def _draw_damage(check: VerifyView) -> None:
+def _draw_damage(services: Services, principal: Principal, check: VerifyView) -> None:
     found = check.report.mismatches
-    with st.container(border=True, gap="xsmall", key="damage"):
+    repairs = services.cache.repair.repairs(principal, check.verify_id)
+    states = {(one.repo_id, one.commit): one for one in repairs}
+    with st.container(border=True, gap="xsmall", key=f"damage-{check.verify_id}"):
         st.markdown(f":red[:material/error:] **{formats.count(len(found), 'damaged file')}**")
         for one in found[:SHOWN_MISMATCHES]:
-            st.markdown(_line(one))
+            st.markdown(_line(one) + cache_repairs.state(states.get((one.repo_id, one.commit))))
         if len(found) > SHOWN_MISMATCHES:
             st.caption(f"and {len(found) - SHOWN_MISMATCHES} more")
+        cache_repairs.draw_failed(repairs)
         with st.container(horizontal=True):
-            actions.button(
-                "Fetch just these files again",
-                _repair,
-                check.verify_id,
-                key="repair",
-                icon="healing",
-                type="primary",
-                help="The damaged ones go into the trash.",
-            )
+            if cache_repairs.is_wanted(check, repairs):
+                cache_repairs.draw_button(check)
             _draw_dismiss(check)
 
 
@@ -103,41 +130,17 @@ def _draw_dismiss(check: VerifyView) -> None:
 
 
 def _line(one: Mismatch) -> str:
+    reason = f": {plain(one.reason)}" if one.reason else ""
     return (
-        f"{plain(one.repo_id)} `{one.commit[:8]}` {plain(one.path)} :red[{KINDS[one.kind]}]"
-        f" :gray[{formats.size(one.size_bytes)}]"
+        f"{plain(one.repo_id)} `{one.commit[:8]}` {plain(one.path)}"
+        f" :red[{KINDS[one.kind]}{reason}] :gray[{formats.size(one.size_bytes)}]"
     )
 
 
-def _live(
-    services: Services,
-    principal: Principal,
-    slots: Mapping[str, DeltaGenerator],
-    drawn: tuple[str, ...],
-) -> Live:
-    verification = services.cache.verification
-
-    def paint() -> None:
-        for verify_id, slot in slots.items():
-            slot.progress(*_progress(verification.get(principal, verify_id)))
-
-    def structure() -> Hashable:
-        return verification.running(principal)
-
-    return Live(paint=paint, structure=structure, is_moving=lambda: bool(structure()), drawn=drawn)
-
-
 def _progress(check: VerifyView) -> tuple[float, str]:
-    progress = check.status.progress
-    words = [
-        formats.percent(progress.percent),
-        formats.done_of_total(progress),
-        formats.speed(progress.speed_bps),
-        formats.remaining(progress.eta_seconds),
-    ]
     damaged = len(check.report.mismatches)
-    words.append(f":red[{damaged} damaged]" if damaged else "")
-    return progress.percent / 100, " · ".join(word for word in words if word)
+    found = f":red[{damaged} damaged]" if damaged else ""
+    return cache_repairs.bar(check.status.progress, found)
 
 
 def _what(check: VerifyView) -> str:
@@ -157,21 +160,3 @@ def _cancel(principal: Principal, verify_id: str) -> str:
 
 def _dismiss(verify_id: str) -> None:
     st.session_state.setdefault(_SEEN, set()).add(verify_id)
-
-
-def _repair(principal: Principal, verify_id: str) -> str:
-    repairs = current().cache.repair.repair(principal, verify_id)
-    _dismiss(verify_id)
-    return " ".join(words(one) for one in repairs)
-
-
-def words(repair: Repair) -> str:
-    """Say what was done about one repository."""
-    removed = formats.count(repair.removed_files, "damaged file")
-    if repair.problem:
-        return f"{repair.repo_id}: {repair.problem}"
-    if repair.fetching:
-        return (
-            f"{repair.repo_id}: {removed} removed, {', '.join(repair.fetching)} is being fetched."
-        )
-    return f"{repair.repo_id}: {removed} removed; fetch it with `{repair.by_hand}`."

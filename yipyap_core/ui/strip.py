@@ -15,7 +15,7 @@ from yipyap_core.ui.live import Live
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """Everything that runs together: downloads of models, Ollama's pulls, checks of the cache."""
+    """Everything that runs together: downloads, Ollama's pulls, checks and repairs of the cache."""
 
     running: int
     queued: int
@@ -26,6 +26,7 @@ class Pulse:
     """What everything live has still to fetch."""
     pulls: int = 0
     checks: int = 0
+    repairs: int = 0
 
     @classmethod
     def of(cls, statuses: Mapping[str, DownloadStatus], others: OtherWork | None = None) -> Pulse:
@@ -38,17 +39,18 @@ class Pulse:
             queued=sum(one.phase is Phase.QUEUED for one in live),
             paused=sum(one.phase is Phase.PAUSED for one in live),
             failed=sum(one.status is DownloadState.FAILED for one in statuses.values()),
-            speed_bps=others.pull_speed_bps + sum(one.progress.speed_bps for one in running),
-            left_bytes=others.pull_left_bytes
+            speed_bps=others.speed_bps + sum(one.progress.speed_bps for one in running),
+            left_bytes=others.left_bytes
             + sum(max(0, one.progress.bytes_total - one.progress.bytes_done) for one in live),
             pulls=others.pulls,
             checks=others.checks,
+            repairs=others.repairs,
         )
 
     @property
     def at_work(self) -> bool:
         """Whether anything runs."""
-        return bool(self.running or self.pulls or self.checks)
+        return bool(self.running or self.pulls or self.checks or self.repairs)
 
     @property
     def eta_seconds(self) -> float | None:
@@ -69,9 +71,14 @@ def live() -> Live:
 def words(pulse: Pulse) -> str:
     """The strip's text, such as `2 downloads · 84.0 MB/s · 3 min left`."""
     if pulse.at_work:  # few words: they stand in one line on a telephone too
-        nouns = ((pulse.running, "download"), (pulse.pulls, "pull"), (pulse.checks, "check"))
+        nouns = (
+            (pulse.running, "download"),
+            (pulse.pulls, "pull"),
+            (pulse.repairs, "repair"),
+            (pulse.checks, "check"),
+        )
         parts = [formats.count(number, noun) for number, noun in nouns if number]
-        if pulse.running or pulse.pulls:
+        if pulse.running or pulse.pulls or pulse.repairs:
             parts.append(formats.speed(pulse.speed_bps))
         if pulse.eta_seconds is not None:
             parts.append(formats.remaining(pulse.eta_seconds))

@@ -227,9 +227,32 @@ def cancel_check(verify_id: str, principal: Caller, services: Current) -> Json:
 
 @router.post("/hf-cache/verify/{verify_id}/repair", status_code=202)
 def repair(verify_id: str, principal: Caller, services: Current) -> Json:
-    """Put the damaged files into the trash and fetch just those again."""
-    done = services.cache.repair.repair(principal, verify_id)
-    return {"repairs": [views.repair(one) for one in done]}
+    """Fetch just the damaged files again, in the background; each stays until then."""
+    begun = services.cache.repair.repair(principal, verify_id)
+    return {"repairs": [views.repair(one) for one in begun]}
+
+
+@router.get("/hf-cache/repairs")
+def repairs(
+    principal: Caller,
+    services: Current,
+    verify_id: Annotated[str | None, Query(max_length=64)] = None,
+) -> Json:
+    """Recent repairs, or all of one check, the latest first."""
+    found = services.cache.repair.repairs(principal, verify_id)
+    return {"repairs": [views.repair(one) for one in found]}
+
+
+@router.get("/hf-cache/repairs/{repair_id}")
+def show_repair(repair_id: str, principal: Caller, services: Current) -> Json:
+    """How the repair of one commit stands."""
+    return views.repair(services.cache.repair.get(principal, repair_id))
+
+
+@router.post("/hf-cache/repairs/{repair_id}/cancel")
+def cancel_repair(repair_id: str, principal: Caller, services: Current) -> Json:
+    """End a repair; the cache stays as it is."""
+    return views.repair(services.cache.repair.cancel(principal, repair_id))
 
 
 @router.get("/hf-cache/doctor")

@@ -1,0 +1,42 @@
+"""Asks the hub what a repository holds, in a way that a job can give up at any moment."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from yipyap_core.domain.downloads import RepoSnapshot
+from yipyap_core.domain.models import RepoRef
+from yipyap_core.errors import YipyapError
+from yipyap_core.jobs.work import JobContext
+
+
+class Resolver(Protocol):
+    """Says what a repository holds at the commit that its revision points to."""
+
+    def resolve(self, repo: RepoRef) -> RepoSnapshot:
+        """Ask the hub; raises `TransferError`."""
+
+
+def resolve(context: JobContext, hub: Resolver, repo: RepoRef) -> RepoSnapshot:
+    """Wait for a call that knows no cancellation; on cancellation it is left to itself."""
+    found: list[RepoSnapshot] = []
+    errors: list[YipyapError] = []
+    done = threading.Event()
+
+    def call() -> None:
+        try:
+            found.append(hub.resolve(repo))
+        except YipyapError as error:
+            errors.append(error)
+        finally:
+            done.set()
+
+    withdraw = context.token.on_cancel(done.set)
+    threading.Thread(target=call, name="resolve", daemon=True).start()
+    done.wait()
+    withdraw()
+    context.token.raise_if_cancelled()
+    if found:
+        return found[0]
+    raise errors[0] if errors else RuntimeError("resolving ended without an answer")
