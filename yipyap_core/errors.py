@@ -226,11 +226,10 @@ class WeakPassword(Invalid):
     """The password is too short, too long or too easy to guess."""
 
     code = "weak_password"
-    hint = "Use at least 10 characters that are not a common word, your name or a plain sequence."
 
-    def __init__(self, reason: str) -> None:
-        """Attach the reason to the field `password`."""
-        super().__init__(reason, fields={"password": reason})
+    def __init__(self, reason: str, *, hint: str) -> None:
+        """Attach the reason to the field `password`; `hint` says what repairs just this one."""
+        super().__init__(reason, fields={"password": reason}, hint=hint)
 
 
 class InvalidSettings(Invalid):

@@ -274,11 +274,46 @@ def test_one_changes_the_own_password_knowing_the_old_one(crowd: People) -> None
 # accounts
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../x", "a/b", "ä", "x" * 65, "-a", "a\0", "System"])
-def test_impossible_usernames_are_refused(people: People, name: str) -> None:
-    with pytest.raises(InvalidName) as caught:
+@pytest.mark.parametrize(
+    ("name", "reason", "hint"),
+    [
+        ("", "is missing", "Choose 1 to 64"),
+        ("  ", "is missing", "Choose 1 to 64"),
+        ("a b", "is made of letters a-z", "replace ' '"),
+        ("../x", "is made of letters a-z", "replace '/'"),
+        ("a/b c/d", "is made of letters a-z", "replace '/' ' '"),
+        ("ä", "is made of letters a-z", "replace 'ä'"),
+        ("a\0", "is made of letters a-z", r"replace '\x00'"),
+        ("x" * 66, "at most 64", "shorter by 2"),
+        ("-a", "begins with a letter or a digit", "in front"),
+        ("System", "the name system", "another"),
+    ],
+)
+def test_impossible_usernames_are_refused_with_what_would_repair_them(
+    people: People, name: str, reason: str, hint: str
+) -> None:
+    with pytest.raises(InvalidName, match=reason) as caught:
         people.add(name)
-    assert set(caught.value.fields) == {"username"}
+    assert caught.value.fields == {"username": caught.value.message}
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "hint"),
+    [
+        ("", "is missing", "Choose 1 to 128"),
+        (" ", "is missing", "Choose 1 to 128"),
+        ("x" * 131, "at most 128", "shorter by 3"),
+        ("E\nve", "one line", "instead of pasting"),
+    ],
+)
+def test_impossible_display_names_are_refused_with_what_would_repair_them(
+    crowd: People, name: str, reason: str, hint: str
+) -> None:
+    with pytest.raises(InvalidName, match=reason) as caught:
+        crowd.accounts.update_user(SYSTEM, "eve", name=name)
+    assert caught.value.fields == {"name": caught.value.message}
+    assert hint in caught.value.hint
 
 
 def test_a_username_is_folded_and_taken_once(crowd: People) -> None:

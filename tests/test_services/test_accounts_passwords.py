@@ -36,7 +36,7 @@ from yipyap_core.services.passwords import (
         ("poiuytrewq", "sequence"),
         ("1q2w3e4r5t6z", "sequence"),
         ("abcdefghijkl", "sequence"),
-        ("xy4z7xy4z7", "sequence"),
+        ("xy4z7xy4z7", "one short piece again"),
         ("password123", "common word"),
         ("Password2024!", "common word"),
         ("P@ssw0rd!!", "common word"),
@@ -50,6 +50,40 @@ def test_weak_passwords_are_refused_with_the_reason(password: str, reason: str) 
         check_strength(password, username="margaret")
     assert set(caught.value.fields) == {"password"}
     assert password == "" or password not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("password", "hint"),
+    [
+        ("short", "A few words in a row"),
+        ("correct\0horse battery", "instead of pasting"),
+        ("correct\u00a0horse\u00a0battery", "instead of pasting"),
+        ("x" * 4 + "correct horse " * 6, "Leave out a word"),
+        ("margaret-2024", "20 letters and digits"),
+        ("aaaaaaaaaaaa", "5 different ones"),
+        ("1234567890", "do not belong together"),
+        ("Password2024!", "nobody would expect"),
+    ],
+)
+def test_each_refusal_says_what_would_repair_it(password: str, hint: str) -> None:
+    with pytest.raises(WeakPassword) as caught:
+        check_strength(password, username="margaret")
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("refused", "repaired"),
+    [
+        ("short", "short words in a row"),
+        ("correct horse " * 6, "correct horse " * 5),
+        ("margaret-2024", "margaret-among-many-others-2024"),
+        ("abababababab", "abababababcde"),
+        ("Password2024!", "Password2024 of a quiet fjord"),
+    ],
+)
+def test_what_the_hint_says_is_enough(refused: str, repaired: str) -> None:
+    assert weakness(refused, username="margaret") is not None
+    assert weakness(repaired, username="margaret") is None
 
 
 @pytest.mark.parametrize(

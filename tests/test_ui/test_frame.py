@@ -86,18 +86,51 @@ def test_without_a_user_the_page_says_where_the_link_is(tmp_path: Path) -> None:
     assert app.text_input.len == 0
 
 
-def test_the_set_up_needs_its_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", ["wrong", "", "the one before"])
+def test_a_dead_set_up_link_asks_for_nothing_and_says_where_the_newest_is(
+    tmp_path: Path, code: str
+) -> None:
     empty = build(tmp_path, with_people=False)
     container.install(empty.services)
+    before = empty.accounts.setup_code()
     empty.accounts.setup_code()
     app = script()
-    app.query_params["setup"] = "wrong"
+    app.query_params["setup"] = before if code == "the one before" else code
     app.run()
+    assert (_titles(app), app.text_input.len, app.button.len) == (["First start"], 0, 0)
+    assert "open the newest one" in app.warning[0].value
+    assert not app.exception
+
+
+def test_a_link_that_dies_under_the_open_form_makes_nobody(tmp_path: Path) -> None:
+    app, empty = _open_set_up(tmp_path)
+    _fill_set_up(app)
+    empty.accounts.setup_code()
+    app.button[0].click().run()
+    assert "open the newest one" in app.warning[0].value
+    assert not empty.accounts.has_users()
+
+
+def test_the_newest_link_makes_the_first_administrator(tmp_path: Path) -> None:
+    app, empty = _open_set_up(tmp_path)
+    _fill_set_up(app)
+    app.button[0].click().run()
+    assert empty.accounts.authenticate("root", PASSWORD, "127.0.0.1").role is Role.ADMIN
+    assert app.text_input[1].label == "Password"
+    assert app.button[0].label == "Sign in"
+
+
+def _open_set_up(folder: Path) -> tuple[AppTest, House]:
+    empty = build(folder, with_people=False)
+    container.install(empty.services)
+    app = script()
+    app.query_params["setup"] = empty.accounts.setup_code() or ""
+    return app.run(), empty
+
+
+def _fill_set_up(app: AppTest) -> None:
     for field, value in zip(app.text_input, ("root", "", PASSWORD, PASSWORD), strict=True):
         field.set_value(value)
-    app.button[0].click().run()
-    assert "set\\-up link is wrong" in app.error[0].value
-    assert not empty.accounts.has_users()
 
 
 @pytest.mark.parametrize("username", [None, "gus"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -15,11 +16,14 @@ from yipyap_core.domain.downloads import DownloadState, DownloadStatus
 from yipyap_core.domain.host import Cpu, Gpu, HostReport, Memory, Volume
 from yipyap_core.domain.jobs import Phase, Progress
 from yipyap_core.domain.models import ModelSpec
-from yipyap_core.errors import ConfigInvalid, LastAdministrator
+from yipyap_core.errors import ConfigInvalid, Invalid, LastAdministrator
+from yipyap_core.services.passwords import check_strength
+from yipyap_core.services.usernames import checked_name, checked_username
 from yipyap_core.ui import (
     boundary,
     download_dialog,
     download_filter,
+    formats,
     host_panel,
     pictures,
     progress,
@@ -182,6 +186,25 @@ def test_an_error_says_what_happened_which_field_and_what_to_do() -> None:
     assert words.startswith("**Failed to update config**")
     assert r"- threshold: Must be at most 1\." in words
     assert boundary.words(LastAdministrator()).endswith(r"administrator first\.")
+
+
+@pytest.mark.parametrize(
+    "refuse",
+    [
+        lambda: check_strength("x" * 4 + "correct horse " * 6, username="eve"),
+        lambda: check_strength("short", username="eve"),
+        lambda: checked_username(""),
+        lambda: checked_username("a b"),
+        lambda: checked_name("E\nve"),
+    ],
+)
+def test_a_refused_name_or_password_is_one_sentence_and_what_to_do(
+    refuse: Callable[[], object],
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        refuse()
+    said = [formats.plain(caught.value.message), formats.plain(caught.value.hint)]
+    assert boundary.words(caught.value).split("\n\n") == [f"**{said[0]}**", said[1]]
 
 
 def test_a_check_that_is_due_is_said_before_the_last_one() -> None:

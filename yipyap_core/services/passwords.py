@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import bcrypt
 
@@ -17,6 +18,9 @@ from yipyap_core.errors import Throttled, WeakPassword
 MIN_CHARACTERS = 10
 MAX_BYTES = 72
 """What bcrypt can tell apart; longer ones are refused instead of cut."""
+MIN_DIFFERENT = 5
+LONG_CHARACTERS = 20
+"""With so many letters and digits, the username may be among them."""
 
 ROUNDS = 12
 MAX_RUNNING = 2
@@ -80,31 +84,80 @@ class PasswordHasher:
         return same and encoded is not None and password_hash is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """Why a password is refused, and what would make it a good one."""
+
+    reason: str
+    hint: str
+
+
+TOO_SHORT = Weakness(
+    f"The password needs at least {MIN_CHARACTERS} characters.", "A few words in a row are good."
+)
+UNPRINTABLE = Weakness(
+    "The password may not have control characters or spaces other than the plain one.",
+    "Type it instead of pasting it.",
+)
+TOO_LONG = Weakness(
+    f"The password may have at most {MAX_BYTES} bytes.",
+    "Leave out a word; accented letters, other scripts and emoji count two to four bytes each.",
+)
+HAS_USERNAME = Weakness(
+    "The password must not contain the username.",
+    f"Leave the name out, or put so much around it that there are {LONG_CHARACTERS} letters and"
+    " digits.",
+)
+FEW_CHARACTERS = Weakness(
+    "The password repeats the same few characters.",
+    f"Use at least {MIN_DIFFERENT} different ones.",
+)
+SEQUENCE = Weakness(
+    "The password is a sequence of neighbouring characters, or one short piece again and again.",
+    "Use words that do not belong together.",
+)
+COMMON = Weakness(
+    "The password is a common word with decoration.",
+    "Add a few words that nobody would expect with it.",
+)
+
+
 def check_strength(password: str, *, username: str) -> None:
-    """Raise `WeakPassword` with the reason, or accept."""
-    if reason := weakness(password, username=username):
-        raise WeakPassword(reason)
+    """Raise `WeakPassword` with the reason and its hint, or accept."""
+    if found := weakness(password, username=username):
+        raise WeakPassword(found.reason, hint=found.hint)
 
 
-def weakness(password: str, *, username: str) -> str | None:
-    """Say what is wrong with a password, as a sentence; None when nothing is."""
+def weakness(password: str, *, username: str) -> Weakness | None:
+    """Say what is wrong with a password, the plainest first; None when nothing is."""
+    return next(_weaknesses(password, username), None)
+
+
+def _weaknesses(password: str, username: str) -> Iterator[Weakness]:
+    """Check one thing after the other; only what fits bcrypt comes to those that take time."""
     if len(password) < MIN_CHARACTERS:
-        return f"The password needs at least {MIN_CHARACTERS} characters."
+        yield TOO_SHORT
+    if not password.isprintable():
+        yield UNPRINTABLE
     if _encoded(password) is None:
-        return (
-            f"The password may have at most {MAX_BYTES} bytes"
-            " (letters beyond a-z count two to four) and no control characters."
-        )
-    core = _letters(password)
-    if len(username) >= 3 and username.lower() in password.lower() and len(core) < 20:
-        return "The password must not contain the username."
-    if len(set(password)) < 5:
-        return "The password repeats the same few characters."
+        yield TOO_LONG
+    if _has_username(password, username):
+        yield HAS_USERNAME
+    if len(set(password)) < MIN_DIFFERENT:
+        yield FEW_CHARACTERS
     if _is_sequence(password.lower()):
-        return "The password is a sequence of neighbouring characters."
+        yield SEQUENCE
     if _is_common(password.lower()):
-        return "The password is a common word with decoration."
-    return None
+        yield COMMON
+
+
+def _has_username(password: str, username: str) -> bool:
+    """Whether the name is a good part of the password; names of one or two letters never are."""
+    return (
+        len(username) >= 3
+        and username.lower() in password.lower()
+        and len(_letters(password)) < LONG_CHARACTERS
+    )
 
 
 def _encoded(password: str) -> bytes | None:

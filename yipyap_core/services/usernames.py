@@ -6,7 +6,10 @@ import re
 
 from yipyap_core.errors import InvalidName
 
-USERNAME = re.compile(r"^[a-z0-9][a-z0-9._@+-]{0,63}$")
+MAX_USERNAME = 64
+MAX_NAME = 128
+USERNAME = re.compile(rf"^[a-z0-9][a-z0-9._@+-]{{0,{MAX_USERNAME - 1}}}$")
+POSSIBLE = "letters a-z, digits and . _ @ + -"
 RESERVED = frozenset({"system"})
 """Names under which the server itself acts."""
 
@@ -22,21 +25,53 @@ def stored_form(username: str) -> str:
 
 def checked_username(username: str) -> str:
     """Fold the name of a new account; raises `InvalidName`."""
-    folded = stored_form(username)
-    if folded == NOBODY or folded in RESERVED:
-        raise InvalidName(
-            "A username has 1 to 64 characters: letters a-z, digits, and after the first also"
-            " . _ @ + - ; the name system is taken.",
-            fields={"username": "This cannot be a username."},
-        )
-    return folded
+    typed = username.strip().lower()
+    if refused := _username_problem(typed):
+        raise _invalid("username", *refused)
+    return typed
 
 
 def checked_name(name: str) -> str:
     """Trim a display name; raises `InvalidName`."""
     trimmed = name.strip()
-    if not (0 < len(trimmed) <= 128 and trimmed.isprintable()):
-        raise InvalidName(
-            "A name has 1 to 128 printable characters.", fields={"name": "This cannot be a name."}
-        )
+    if refused := _name_problem(trimmed):
+        raise _invalid("name", *refused)
     return trimmed
+
+
+def _username_problem(typed: str) -> tuple[str, str] | None:
+    """What is wrong with a folded username, and what to do about it."""
+    if not typed:
+        return "The username is missing.", f"Choose 1 to {MAX_USERNAME} of {POSSIBLE}"
+    if len(typed) > MAX_USERNAME:
+        return f"A username has at most {MAX_USERNAME} characters.", _shorten(typed, MAX_USERNAME)
+    if wrong := [sign for sign in dict.fromkeys(typed) if not USERNAME.fullmatch(f"a{sign}")]:
+        listed = " ".join(map(repr, wrong))
+        return f"A username is made of {POSSIBLE}", f"Leave out or replace {listed}"
+    if not USERNAME.fullmatch(typed):
+        return "A username begins with a letter or a digit.", "Put one in front."
+    if typed in RESERVED:
+        return f"The server itself acts under the name {typed}.", "Choose another name."
+    return None
+
+
+def _name_problem(trimmed: str) -> tuple[str, str] | None:
+    """What is wrong with a display name, and what to do about it."""
+    if not trimmed:
+        return "The display name is missing.", f"Choose 1 to {MAX_NAME} characters."
+    if len(trimmed) > MAX_NAME:
+        return f"A display name has at most {MAX_NAME} characters.", _shorten(trimmed, MAX_NAME)
+    if not trimmed.isprintable():
+        return (
+            "A display name is one line without control characters.",
+            "Type it instead of pasting it.",
+        )
+    return None
+
+
+def _shorten(text: str, limit: int) -> str:
+    return f"Make it shorter by {len(text) - limit}."
+
+
+def _invalid(field: str, reason: str, hint: str) -> InvalidName:
+    return InvalidName(reason, fields={field: reason}, hint=hint)

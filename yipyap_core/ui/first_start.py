@@ -19,14 +19,18 @@ _DONE: Final = "yipyap.set_up"
 def draw() -> bool:
     """Draw the set-up where it is open; False when there is a user to sign in."""
     code = st.query_params.get(PARAMETER)
-    if current().accounts.has_users():
+    accounts = current().accounts
+    if accounts.has_users():
         _draw_done(code)
         return False
     with st.container(horizontal_alignment="center"), st.container(width=440):
+        st.title("First start", anchor=False)
         if code is None:
             _draw_where_the_link_is()
-        else:
+        elif accounts.setup_is_open(code):
             _draw_form(code)
+        else:
+            _draw_dead_link()
     return True
 
 
@@ -40,7 +44,6 @@ def _draw_done(code: str | None) -> None:
 
 
 def _draw_where_the_link_is() -> None:
-    st.title("First start", anchor=False)
     st.info(
         "There is no account yet. The server has printed a one-time set-up link in its log:"
         " open that link to make the first administrator.",
@@ -48,8 +51,15 @@ def _draw_where_the_link_is() -> None:
     )
 
 
+def _draw_dead_link() -> None:
+    st.warning(
+        "This set-up link is wrong, or a newer one has replaced it. The server prints a new link in"
+        " its log at each start: open the newest one to make the first administrator.",
+        icon=":material/link_off:",
+    )
+
+
 def _draw_form(code: str) -> None:
-    st.title("First start", anchor=False)
     st.caption("Choose the name and the password of the first administrator.")
     with st.form("set_up", enter_to_submit=True):
         username = st.text_input("Username", autocomplete="username", max_chars=64)
