@@ -81,6 +81,11 @@ class Ollama:
         """The models in memory now."""
         return self._shelf.loaded()
 
+    @property
+    def version(self) -> str:
+        """What the server says of itself."""
+        return self._settings.version
+
     def start(self) -> None:
         """Serve, after `stop` on the same ports."""
         self._api.start()
@@ -91,6 +96,10 @@ class Ollama:
         self._api.stop()
         self._registry.stop()
 
+    def crash(self) -> None:
+        """Be away as after a kill: the same, because a stop ends all connections."""
+        self.stop()
+
     def close(self) -> None:
         """Stop for good."""
         self._faults.clear()
@@ -99,6 +108,10 @@ class Ollama:
     def configure(self, **changes: Any) -> None:
         """Change fields of `OllamaSettings`, in force from the next request on."""
         self._settings = replace(self._settings, **changes)
+
+    def pace(self, bytes_per_second: float | None) -> None:
+        """Let pulls take their time, or none."""
+        self.configure(pull_bps=bytes_per_second)
 
     def publish(self, *models: OllamaModel) -> None:
         """Put models into the registry, in place of those of the same name."""
@@ -116,6 +129,18 @@ class Ollama:
         if model is None:
             return 0
         return sum(self._shelf.blobs.bytes_of(layer) for layer in model.layers)
+
+    def pulls(self, name: str) -> int:
+        """How often a model was pulled or begun to be."""
+        return len(self.find("/api/pull", model=name))
+
+    def is_pulling(self) -> bool:
+        """Whether a pull is under way."""
+        return any(record.ended is None for record in self.find("/api/pull"))
+
+    def answer(self, question: str) -> str:
+        """What every model says to a question."""
+        return "".join(talk.words(question))
 
     def find(self, path: str | None = None, *, model: str | None = None) -> list[RequestRecord]:
         """The requests for an address, a model, or both."""

@@ -36,7 +36,7 @@ def timestamp(moment: datetime) -> str:
 def chat_frames(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The frames of a chat's answer, the last one `done`."""
     question = str(body["messages"][-1].get("content", "")) if body.get("messages") else ""
-    for word in _words(question):
+    for word in words(question):
         yield _frame(body, message={"role": "assistant", "content": word}, done=False)
     yield _frame(body, message={"role": "assistant", "content": ""}, **_figures(question))
 
@@ -48,7 +48,7 @@ def generate_frames(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         reason = "load" if keep_alive(body.get("keep_alive")) else "unload"
         yield _frame(body, response="", done=True, done_reason=reason)
         return
-    for word in _words(prompt):
+    for word in words(prompt):
         yield _frame(body, response=word, done=False)
     yield _frame(body, response="", **_figures(prompt))
 
@@ -64,7 +64,8 @@ def joined(frames: list[dict[str, Any]]) -> dict[str, Any]:
     return last
 
 
-def _words(question: str) -> list[str]:
+def words(question: str) -> list[str]:
+    """The answer to a question, in pieces."""
     return ["You said:", *(f" {word}" for word in question.split())]
 
 
