@@ -1,22 +1,20 @@
-"""The client against the stand-in, and against a real Ollama where one is on the PATH."""
+"""The client against the stand-in, and most of it against a real Ollama, too."""
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.standins.either import EITHER
 from tests.standins.ollama import (
     HTML,
     Answer,
+    AnyOllama,
     NoAnswer,
     Ollama,
     OllamaModel,
@@ -24,8 +22,12 @@ from tests.standins.ollama import (
     PullError,
     PullLines,
     PullStall,
+    RegistryCut,
+    RegistryFailure,
     ResetLine,
+    WrongBytes,
 )
+from tests.standins.ollama.tiny import ENDLESS
 from yipyap_core.clients.ollama import OllamaClient
 from yipyap_core.clients.ollama_faults import OllamaRefusal
 from yipyap_core.domain.ollama import (
@@ -37,19 +39,21 @@ from yipyap_core.domain.ollama import (
 from yipyap_core.errors import Invalid, InvalidName, NotFound, OllamaUnavailable
 
 LLAMA = OllamaModel("llama2:7b", size_bytes=3_000_000, weight_layers=2)
+ENDLESS_QUESTION = [{"role": "user", "content": f"Good day{ENDLESS}"}]
 
 
 @pytest.fixture
-def client(ollama: Ollama) -> OllamaClient:
+def client(ollama: AnyOllama) -> OllamaClient:
     return OllamaClient(parse_address(ollama.base_url))
 
 
-def test_tells_version_models_and_what_is_loaded(ollama: Ollama, client: OllamaClient) -> None:
+@EITHER
+def test_tells_version_models_and_what_is_loaded(ollama: AnyOllama, client: OllamaClient) -> None:
     ollama.install(LLAMA)
 
     [model] = client.models()
 
-    assert client.version() == "0.13.5"
+    assert client.version() == ollama.version
     assert (model.name, model.size_bytes) == ("llama2:7b", LLAMA.total_bytes)
     assert model.digest == LLAMA.digest
     assert (model.family, model.parameter_size, model.quantization) == ("llama", "7B", "Q4_K_M")
@@ -58,29 +62,65 @@ def test_tells_version_models_and_what_is_loaded(ollama: Ollama, client: OllamaC
     assert client.loaded() == []
 
 
-def test_loads_and_unloads(ollama: Ollama, client: OllamaClient) -> None:
+@EITHER
+def test_loads_and_unloads(ollama: AnyOllama, client: OllamaClient) -> None:
     ollama.install(LLAMA)
 
     client.load("llama2:7b", keep_alive_seconds=300)
     [loaded] = client.loaded()
-    client.load("llama2:7b", keep_alive_seconds=0)
 
     assert loaded.name == "llama2:7b"
+    assert loaded.size_bytes >= loaded.vram_bytes >= 0
     assert loaded.size_bytes > 0
+    assert loaded.context_length == 4096
+    assert client.unload("llama2:7b")
     assert client.loaded() == []
+    assert client.unload("llama2:7b")  # again is harmless
 
 
-def test_shows_and_deletes(ollama: Ollama, client: OllamaClient) -> None:
+@EITHER
+def test_a_model_that_answers_leaves_the_memory_when_it_has_ended(
+    ollama: AnyOllama, client: OllamaClient
+) -> None:
+    ollama.install(LLAMA)
+    chunks = client.chat("llama2:7b", ENDLESS_QUESTION, {})
+    for _ in chunks:
+        break
+    client.unload("llama2:7b", patience_seconds=0)
+
+    chunks.stop()
+
+    assert client.unload("llama2:7b")
+
+
+@EITHER
+def test_a_deleted_model_leaves_the_memory_too(ollama: AnyOllama, client: OllamaClient) -> None:
+    ollama.install(LLAMA)
+    client.load("llama2:7b", keep_alive_seconds=300)
+
+    client.delete("LLaMA2:7b")  # as the service reads names
+
+    assert client.loaded() == []
+    assert client.models() == []
+
+
+@EITHER
+def test_shows_and_deletes(ollama: AnyOllama, client: OllamaClient) -> None:
     ollama.install(LLAMA)
 
     details = client.show("llama2:7b")
     client.delete("llama2:7b")
 
     assert (details.family, details.context_length) == ("llama", 40_960)
-    assert details.license == "A licence."
+    assert (details.license, details.template) == ("A licence.", "{{ .Prompt }}")
+    assert details.capabilities == ("completion",)
+    parameters = sorted(line.split() for line in details.parameters.splitlines())
+    assert parameters == [["stop", '"<|im_end|>"'], ["temperature", "0.6"]]
+    assert "FROM" in details.modelfile
     assert client.models() == []
 
 
+@EITHER
 @pytest.mark.parametrize("call", ["show", "delete", "load", "chat"])
 def test_an_unknown_model_is_named(client: OllamaClient, call: str) -> None:
     calls: dict[str, Callable[[], object]] = {
@@ -94,17 +134,21 @@ def test_an_unknown_model_is_named(client: OllamaClient, call: str) -> None:
     assert caught.value.code == "unknown_model"
 
 
-def test_chats_piece_by_piece(ollama: Ollama, client: OllamaClient) -> None:
+@EITHER
+def test_chats_piece_by_piece(ollama: AnyOllama, client: OllamaClient) -> None:
     ollama.install(LLAMA)
 
     chunks = list(client.chat("llama2:7b", [{"role": "user", "content": "Good day"}], {}))
 
     assert len(chunks) > 2
-    assert "".join(chunk.text for chunk in chunks)
+    assert "".join(chunk.text for chunk in chunks).strip() == ollama.answer("Good day")
+    assert chunks[-1].eval_count
+    assert chunks[-1].eval_seconds
     assert [chunk.done for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
 
 
-def test_a_service_that_is_away_is_one_error(ollama: Ollama, client: OllamaClient) -> None:
+@EITHER
+def test_a_service_that_is_away_is_one_error(ollama: AnyOllama, client: OllamaClient) -> None:
     ollama.stop()
 
     with pytest.raises(OllamaUnavailable, match=r"^Ollama service not available$") as caught:
@@ -136,14 +180,16 @@ def test_what_is_not_ollama_counts_as_away(
         getattr(client, call)()
 
 
-def test_a_pull_tells_every_layer(ollama: Ollama, client: OllamaClient) -> None:
+@EITHER
+def test_a_pull_tells_every_layer(ollama: AnyOllama, client: OllamaClient) -> None:
     ollama.publish(LLAMA)
 
     with client.pull("llama2:7b") as pull:
         frames = list(pull)
 
+    ends = ["verifying sha256 digest", "writing manifest", "success"]
     assert frames[0].status == "pulling manifest"
-    assert frames[-1].status == "success"
+    assert [frame.status for frame in frames[-3:]] == ends
     totals = {frame.digest: frame.total_bytes for frame in frames if frame.digest}
     assert sum(total or 0 for total in totals.values()) == LLAMA.total_bytes
 
@@ -172,6 +218,47 @@ def test_an_error_in_mid_stream_keeps_ollamas_words_and_adds_a_hint(
     assert (caught.value.message, caught.value.code) == (words, code)
     assert caught.value.retryable is retryable
     assert caught.value.hint
+
+
+@EITHER
+@pytest.mark.parametrize(
+    ("fault", "words", "code", "retryable"),
+    [
+        (RegistryFailure(503, "busy"), "manifest: 503: busy", "registry_failed", True),
+        (RegistryFailure(403, "denied"), "manifest: 403: denied", "ollama_error", False),
+        (WrongBytes(), "digest mismatch", "hash_mismatch", True),
+    ],
+)
+def test_what_the_registry_does_wrong_is_told(
+    ollama: AnyOllama,
+    client: OllamaClient,
+    fault: RegistryFailure | WrongBytes,
+    words: str,
+    code: str,
+    retryable: bool,
+) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(fault, count=1)
+
+    with pytest.raises(OllamaRefusal, match=words) as caught, client.pull("llama2:7b") as pull:
+        list(pull)
+
+    assert (caught.value.code, caught.value.retryable) == (code, retryable)
+    assert ollama.installed == {} or ollama.installed == []
+
+
+@EITHER
+def test_a_registry_that_breaks_off_is_asked_to_go_on(
+    ollama: AnyOllama, client: OllamaClient
+) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(RegistryCut(after_bytes=1_000_000), count=1)
+
+    with client.pull("llama2:7b") as pull:
+        frames = list(pull)
+
+    assert frames[-1].status == "success"
+    assert ollama.pulls("llama2:7b") == 1
 
 
 def test_a_cut_stream_is_an_interruption(ollama: Ollama, client: OllamaClient) -> None:
@@ -219,15 +306,35 @@ def test_a_blocked_pull_stops_within_moments(
     pull.stop()  # again is harmless
 
 
-def test_an_aborted_answer_leaves_the_service_idle(ollama: Ollama, client: OllamaClient) -> None:
+@EITHER
+def test_a_pull_that_is_left_stops_there_too(ollama: AnyOllama, client: OllamaClient) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(PullStall(after_bytes=1_000_000))
+    with pytest.raises(OllamaUnavailable), client.pull("llama2:7b") as pull:
+        for frame in pull:
+            if (frame.completed_bytes or 0) >= 1_000_000:
+                pull.stop()
+
+    ollama.wait_until(lambda: not ollama.is_pulling())
+    assert ollama.pulled_bytes("llama2:7b") >= 1_000_000
+    ollama.clear_faults()
+    with client.pull("llama2:7b") as pull:
+        again = next(frame for frame in pull if frame.completed_bytes)
+        list(pull)
+    assert (again.completed_bytes or 0) >= 1_000_000
+
+
+@EITHER
+def test_an_aborted_answer_leaves_the_service_idle(ollama: AnyOllama, client: OllamaClient) -> None:
     ollama.install(LLAMA)
-    chunks = client.chat("llama2:7b", [{"role": "user", "content": "Good day"}], {})
+    chunks = client.chat("llama2:7b", ENDLESS_QUESTION, {})
     for _ in chunks:
         break
 
     chunks.stop()
 
     assert client.models()
+    assert client.unload("llama2:7b")
 
 
 # names and addresses
@@ -258,13 +365,26 @@ def test_names_are_understood(text: str, name: str) -> None:
     [
         *("", " ", "a b", "../etc", "a/../b", "-x", "x:", ":x", "a/b/c/d", "a//b", "x:y:z"),
         *("name\nother", "né", "ollama run", "ollama run --help"),
-        *("a" * 81, "x:" + "t" * 81, "x" * 100_000),
+        *("a" * 81, "x:" + "t" * 81, "x@sha256:" + "0" * 64, "x" * 100_000),
     ],
 )
 def test_what_ollama_would_refuse_is_refused(text: str) -> None:
     with pytest.raises(InvalidName) as caught:
         parse_model_name(text)
     assert len(caught.value.message) < 200
+
+
+@EITHER
+def test_names_are_those_that_ollama_understands(client: OllamaClient) -> None:
+    for name in ("a/b/c:d", "a_b/c.d:e-f", "localhost:5000/a/b:1", "x" * 80, "a..b", "x:y"):
+        with pytest.raises(NotFound):
+            client.show(name)
+    for name in ("a b", "-x", "x:", ":x", "a//b", "é", "x" * 81, "x@sha256:" + "0" * 64):
+        with pytest.raises(OllamaRefusal, match="invalid model name") as caught:
+            client.show(name)
+        assert caught.value.code == "invalid_name"
+        with pytest.raises(InvalidName):
+            parse_model_name(name)
 
 
 @given(st.text(max_size=60))
@@ -323,40 +443,3 @@ def test_credentials_of_an_address_are_never_shown() -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         parse_address(text)
-
-
-# a real Ollama, where there is one
-
-if PROGRAM := shutil.which("ollama"):
-
-    @pytest.fixture
-    def real(tmp_path: Path, program: str = PROGRAM) -> Iterator[OllamaClient]:
-        """The program itself, without models, on a port of its own."""
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
-        places = {"HOME": str(tmp_path), "OLLAMA_MODELS": str(tmp_path)}
-        process = subprocess.Popen([program, "serve"], env={"OLLAMA_HOST": address, **places})
-        client = OllamaClient(parse_address(address))
-        _wait_for(client)
-        yield client
-        process.terminate()
-        process.wait(timeout=20)
-
-    def _wait_for(client: OllamaClient) -> None:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                client.version()
-                return
-            except OllamaUnavailable:
-                assert time.monotonic() < deadline
-                threading.Event().wait(0.05)
-
-    def test_a_real_service_answers_alike(real: OllamaClient) -> None:
-        assert real.version()
-        assert real.models() == []
-        assert real.loaded() == []
-        with pytest.raises(NotFound):
-            real.show("none:1b")
-        with pytest.raises(NotFound):
-            real.delete("none:1b")

@@ -12,6 +12,12 @@ HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
         "The disk of the Ollama service is full: delete models there, then pull again.",
     ),
     (
+        (": 429: ", ": 500: ", ": 502: ", ": 503: ", ": 504: "),
+        "registry_failed",
+        True,
+        "The registry has trouble of its own: pull again later; Ollama goes on from what is there.",
+    ),
+    (
         ("file does not exist", "manifest unknown", "not found"),
         "unknown_model",
         False,
@@ -51,6 +57,8 @@ HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
     ),
 )  # fmt: skip
 """Words in Ollama's sentence -> our code, whether a retry may help, what to do."""
+PASSING = frozenset({"registry_failed", "registry_unreachable"})
+"""The codes of what passes by itself, so that a pull is asked for again without anyone."""
 MAX_WORDS = 500
 
 

@@ -20,7 +20,7 @@ _NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}"
 _MODEL = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
 MODEL_NAME = re.compile(
-    rf"^(?:(?:{_HOST}/)?{_NAMESPACE}/)?{_MODEL}(?::{_TAG})?(?:@sha256[:-][0-9a-f]{{64}})?$",
+    rf"^(?:(?:{_HOST}/)?{_NAMESPACE}/)?{_MODEL}(?::{_TAG})?$",
     re.ASCII,
 )
 _PASTED = re.compile(r"^(?:\S*\s+)*?ollama\s+(?:run|pull|show)\s+(?P<name>[^\s-]\S*)(?:\s.*)?$")
@@ -159,8 +159,13 @@ def full_name(name: str) -> str:
 
     The tag is spelled out; the default registry and namespace are left out.
     """
-    path = name.partition("@")[0].removeprefix(f"{DEFAULT_REGISTRY}/").removeprefix("library/")
+    path = name.removeprefix(f"{DEFAULT_REGISTRY}/").removeprefix("library/")
     return path if ":" in path.rpartition("/")[2] else f"{path}:latest"
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether the service takes both for the same installed model; case does not matter to it."""
+    return full_name(one).casefold() == full_name(other).casefold()
 
 
 def _unpasted(text: str) -> str:

@@ -21,6 +21,7 @@ from yipyap_core.domain.ollama import (
     full_name,
     parse_address,
     parse_model_name,
+    same_name,
 )
 from yipyap_core.domain.users import Principal
 from yipyap_core.errors import Invalid, OllamaUnavailable
@@ -116,14 +117,17 @@ class OllamaService:
         return self._client().show(parse_model_name(name))
 
     def delete(self, principal: Principal, name: str) -> None:
-        """Remove a model there; raises `NotFound`."""
+        """Remove a model there, from its memory too; raises `NotFound`."""
         principal.require_admin()
         self._client().delete(parse_model_name(name))
 
-    def unload(self, principal: Principal, name: str) -> None:
-        """Give the memory of a loaded model back; raises `NotFound`."""
+    def unload(self, principal: Principal, name: str) -> bool:
+        """Give the memory of a loaded model back; raises `NotFound`.
+
+        Says whether it is back already; a model that is answering ends its answer first.
+        """
         principal.require_admin()
-        self._client().load(parse_model_name(name), keep_alive_seconds=0)
+        return self._client().unload(parse_model_name(name))
 
     def chat(
         self,
@@ -166,7 +170,7 @@ class OllamaService:
 
 
 def _assistant(model: str, installed: list[str]) -> AssistantStatus:
-    if full_name(model) in {full_name(name) for name in installed}:
+    if any(same_name(model, name) for name in installed):
         return AssistantStatus(model, True)
     return AssistantStatus(model, False, f"The model {model} is not installed; pull it first.")
 

@@ -25,6 +25,13 @@ def draw(loaded: Sequence[LoadedModel]) -> None:
         _draw_model(model)
 
 
+def unload(principal: Principal, name: str) -> str:
+    """Give a model's memory back, and say how that went."""
+    if current().ollama.unload(principal, name):
+        return f"{name} has given its memory back."
+    return f"{name} is answering; it gives its memory back afterwards."
+
+
 def _draw_model(model: LoadedModel) -> None:
     with (
         st.container(border=True, key=f"loaded-{model.name}"),
@@ -39,7 +46,7 @@ def _draw_model(model: LoadedModel) -> None:
             width="content",
         )
         actions.button(
-            "Unload now", _unload, model.name, key=f"unload-now-{model.name}", icon="eject"
+            "Unload now", unload, model.name, key=f"unload-now-{model.name}", icon="eject"
         )
 
 
@@ -51,8 +58,3 @@ def _facts(model: LoadedModel) -> str:
     if model.expires_at:
         parts.append(f"unloads {formats.ago(model.expires_at, dt.datetime.now(dt.UTC))}")
     return " · ".join(parts)
-
-
-def _unload(principal: Principal, name: str) -> str:
-    current().ollama.unload(principal, name)
-    return f"{name} has given its memory back."

@@ -16,7 +16,9 @@ from typing import Any
 from tests.standins.hub.contents import Pattern, pattern_bytes
 from tests.standins.ollama.tiny import CONTEXT_LENGTH, tiny_llama
 
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
+_HOST = re.compile(r"\w[\w.:-]{0,349}", re.ASCII)
+_NAMESPACE = re.compile(r"\w[\w-]{0,79}", re.ASCII)
+_PART = re.compile(r"\w[\w.-]{0,79}", re.ASCII)
 _MEDIA = "application/vnd.ollama.image."
 _CONFIG = "application/vnd.docker.container.image.v1+json"
 REGISTRY_HOST = "registry.ollama.ai"
@@ -200,7 +202,9 @@ def full_name(name: str) -> str:
     if not colon or "/" in tag:
         path, tag = name, "latest"
     parts = path.split("/")
-    if len(parts) > 3 or not all(_PART.fullmatch(part) for part in [*parts, tag]):
+    kinds = [_HOST, _NAMESPACE, _PART][-len(parts) :]
+    are_right = (kind.fullmatch(part) for kind, part in zip(kinds, parts, strict=False))
+    if len(parts) > 3 or not all(are_right) or not _PART.fullmatch(tag):
         raise InvalidName(name)
     if len(parts) == 3 and parts[0] == REGISTRY_HOST:
         parts = parts[1:]

@@ -43,8 +43,9 @@ class RealOllama:
         self._program = OllamaProgram(path, folder, _free_port(), self._gate, certificate)
 
     def __enter__(self) -> RealOllama:
-        """Start serving."""
+        """Start serving, with the small layers that all models share: each costs a second."""
         self._registry.server.start()
+        self._put_layers(OllamaModel("any", size_bytes=0), ("template", "license", "params"))
         self.start()
         return self
 
@@ -102,8 +103,7 @@ class RealOllama:
         for model in models:
             if self._registry.published(full_name(model.name)) is None:
                 self.publish(model)
-            for layer in model.layers:
-                _put(self._blob(layer.digest), model.content(layer.digest))
+            self._put_layers(model)
             _put(self._program.models / "manifests" / _place(model.name), model.manifest)
 
     def pace(self, bytes_per_second: float | None) -> None:
@@ -152,6 +152,11 @@ class RealOllama:
         answer = httpx.get(f"{self.base_url}/api/{what}", trust_env=False)
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
+
+    def _put_layers(self, model: OllamaModel, kinds: tuple[str, ...] = ("",)) -> None:
+        for layer in model.layers:
+            if layer.media_type.endswith(kinds):
+                _put(self._blob(layer.digest), model.content(layer.digest))
 
     def _blob(self, digest: str) -> Path:
         return self._program.models / "blobs" / digest.replace(":", "-")
