@@ -158,6 +158,7 @@ class OllamaModel:
                 "general.parameter_count": 7_000_000_000,
                 f"{self.family}.context_length": CONTEXT_LENGTH,
             },
+            "tensors": [{"name": "output_norm.weight", "type": "F32", "shape": [32]}],
             "capabilities": list(self.capabilities),
             "modified_at": "2025-06-01T12:00:00.000000000Z",
         }
