@@ -325,6 +325,44 @@ def test_a_pull_that_is_left_stops_there_too(ollama: AnyOllama, client: OllamaCl
 
 
 @EITHER
+def test_an_answer_that_breaks_off_says_what_broke(ollama: AnyOllama, client: OllamaClient) -> None:
+    ollama.install(LLAMA)
+    with pytest.raises(OllamaRefusal, match="while running the model") as caught:
+        for number, _ in enumerate(client.chat("llama2:7b", ENDLESS_QUESTION, {})):
+            if number == 10:
+                ollama.kill_runner()
+
+    assert (caught.value.code, caught.value.retryable) == ("model_failed", True)
+    assert "registry" not in caught.value.hint
+
+
+@EITHER
+def test_a_service_that_dies_in_mid_answer_is_away(ollama: AnyOllama, client: OllamaClient) -> None:
+    ollama.install(LLAMA)
+    with pytest.raises(OllamaUnavailable):
+        for number, _ in enumerate(client.chat("llama2:7b", ENDLESS_QUESTION, {})):
+            if number == 10:
+                ollama.crash()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("model requires more system memory (9 GiB) than is available (1 GiB)", "out_of_memory"),
+        ("llama runner process has terminated: cudaMalloc failed: out of memory", "out_of_memory"),
+        ("timed out waiting for llama runner to start", "model_failed"),
+        ("invalid file magic", "model_broken"),
+        ("server busy, please try again.  maximum pending requests exceeded", "ollama_busy"),
+    ],
+)
+def test_what_keeps_a_model_from_running_is_told_apart(words: str, code: str) -> None:
+    error = OllamaRefusal(words)
+
+    assert (error.message, error.code) == (words, code)
+    assert "registry" not in error.hint
+
+
+@EITHER
 def test_an_aborted_answer_leaves_the_service_idle(ollama: AnyOllama, client: OllamaClient) -> None:
     ollama.install(LLAMA)
     chunks = client.chat("llama2:7b", ENDLESS_QUESTION, {})

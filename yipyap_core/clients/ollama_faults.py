@@ -12,6 +12,31 @@ HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
         "The disk of the Ollama service is full: delete models there, then pull again.",
     ),
     (
+        ("system memory", "out of memory", "cudamalloc", "allocate memory", "be allocated"),
+        "out_of_memory",
+        False,
+        "Unload other models there, or choose a smaller one.",
+    ),
+    (
+        ("running the model", "llama runner", "model runner", "model failed to load"),
+        "model_failed",
+        True,
+        "What runs the model there has ended, perhaps for want of memory: ask again; the log of"
+        " Ollama says why.",
+    ),
+    (
+        ("invalid file magic", "exceeds file size", "unable to load model"),
+        "model_broken",
+        False,
+        "The model's file there is damaged: delete the model, then pull it again.",
+    ),
+    (
+        ("server busy",),
+        "ollama_busy",
+        True,
+        "More is asked of Ollama than it takes at a time: ask again in a moment.",
+    ),
+    (
         (": 429: ", ": 500: ", ": 502: ", ": 503: ", ": 504: "),
         "registry_failed",
         True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -26,6 +27,8 @@ class Api:
         """Ask `settings` at each request."""
         self._shelf = shelf
         self._settings = settings
+        self.killed = threading.Event()
+        """Ends the answer that is being written, once."""
 
     def answer(self, reply: Reply, rule: OllamaRule | None) -> None:
         """Answer a request; `rule` has the fault of a pull."""
@@ -92,9 +95,18 @@ class Api:
         self._shelf.use(name, reply.keep_alive())
         told = frames(reply.body)
         if reply.streams:
-            reply.send_lines(line(frame) for frame in told)
+            reply.send_lines(self._until_killed(told))
         else:
             reply.send_json(talk.joined(list(told)))
+
+    def _until_killed(self, told: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+        for frame in told:
+            if self.killed.is_set():
+                self.killed.clear()
+                words = "an error was encountered while running the model: unexpected EOF"
+                yield line({"error": words})
+                return
+            yield line(frame)
 
     def _pull(self, reply: Reply, rule: OllamaRule | None) -> None:
         name = self._shelf.spelled(reply.required_model())

@@ -63,6 +63,9 @@ class AnyOllama(Protocol):
     def answer(self, question: str) -> str:
         """What its models say to a question."""
 
+    def kill_runner(self) -> None:
+        """Kill what is answering, in the middle of an answer."""
+
     def is_pulling(self) -> bool:
         """Whether anything is on its way from the registry."""
 

@@ -126,6 +126,10 @@ class Ollama:
         """How often a model was pulled or begun to be."""
         return len(self.find("/api/pull", model=name))
 
+    def kill_runner(self) -> None:
+        """Let the answer that is being written end with an error."""
+        self._answers.killed.set()
+
     def is_pulling(self) -> bool:
         """Whether a pull is under way."""
         return any(record.ended is None for record in self.find("/api/pull"))

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import psutil
 
 from tests.standins.real_ollama.gate import Gate
 from tests.standins.waiting import wait_until
@@ -69,6 +70,12 @@ class OllamaProgram:
             return
         finally:
             process.wait(STOP_SECONDS)
+
+    def kill_runners(self) -> None:
+        """Kill the processes that it runs models in."""
+        assert self._process is not None
+        for child in psutil.Process(self._process.pid).children():
+            child.kill()
 
     @property
     def is_running(self) -> bool:

@@ -140,6 +140,10 @@ class RealOllama:
         """What the tiny model says."""
         return ANSWER
 
+    def kill_runner(self) -> None:
+        """Kill the processes that answer."""
+        self._program.kill_runners()
+
     def is_pulling(self) -> bool:
         """Whether anything is on its way from the registry."""
         return self._registry.transfers > 0
