@@ -215,3 +215,49 @@ def test_a_pull_survives_a_restart_of_our_server(tmp_path: Path, ollama: AnyOlla
 
     assert done.status.status is DownloadState.COMPLETED
     assert done.status.progress.bytes_done == LLAMA.total_bytes
+
+
+@EITHER
+def test_a_pull_that_ollama_is_still_ending_can_be_asked_for_again(
+    kit: OllamaKit, ollama: AnyOllama
+) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(RegistryCut(after_bytes=2_000_000), count=1)
+    pull = kit.pulls.start(ADMIN, "llama2:7b")
+    kit.wait(pull, lambda one: one.status.progress.bytes_done >= 2_000_000)
+    kit.pulls.cancel(ADMIN, pull.pull_id)  # while Ollama waits before it asks the registry again
+    kit.wait(pull, has_ended)
+
+    again = kit.ended(kit.pulls.retry(ADMIN, pull.pull_id))
+
+    assert again.status.status is DownloadState.COMPLETED
+
+
+def test_an_earlier_pull_that_ends_late_is_no_failure(kit: OllamaKit, ollama: Ollama) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(PullError("context canceled"), count=1)
+
+    done = kit.ended(kit.pulls.start(ADMIN, "llama2:7b"))
+
+    assert done.status.status is DownloadState.COMPLETED
+
+
+@EITHER
+def test_a_service_that_is_stopped_keeps_the_layers_that_were_whole(
+    kit: OllamaKit, ollama: AnyOllama
+) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(PullStall(after_bytes=2_000_000), count=1)
+    pull = kit.pulls.start(ADMIN, "llama2:7b")
+    kit.wait(pull, lambda one: one.status.progress.bytes_done >= 1_900_000)
+
+    ollama.stop()
+    kept = ollama.pulled_bytes("llama2:7b")
+    failed = kit.ended(pull)
+    ollama.start()
+    again = kit.ended(kit.pulls.retry(ADMIN, failed.pull_id))
+
+    assert kept > 1_300_000
+    assert failed.status.error is not None
+    assert failed.status.error.message == "Ollama service not available"
+    assert again.status.status is DownloadState.COMPLETED

@@ -37,6 +37,12 @@ HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
         "More is asked of Ollama than it takes at a time: ask again in a moment.",
     ),
     (
+        ("context canceled",),
+        "pull_interrupted",
+        True,
+        "Ollama was still ending an earlier pull of the same model: ask again.",
+    ),
+    (
         (": 429: ", ": 500: ", ": 502: ", ": 503: ", ": 504: "),
         "registry_failed",
         True,
@@ -82,7 +88,7 @@ HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
     ),
 )  # fmt: skip
 """Words in Ollama's sentence -> our code, whether a retry may help, what to do."""
-PASSING = frozenset({"registry_failed", "registry_unreachable"})
+PASSING = frozenset({"pull_interrupted", "registry_failed", "registry_unreachable"})
 """The codes of what passes by itself, so that a pull is asked for again without anyone."""
 MAX_WORDS = 500
 

@@ -76,7 +76,7 @@ class AnyOllama(Protocol):
         """Serve, after `stop` at the same address."""
 
     def stop(self) -> None:
-        """Be away until `start`; what was pulled stays."""
+        """Be away until `start`; the layers that were whole stay, and pieces of others perhaps."""
 
     def crash(self) -> None:
-        """Be away at once, as after a kill, until `start`."""
+        """Be away at once, as after a kill, until `start`; only whole layers stay."""
