@@ -195,6 +195,10 @@ def test_a_pull_tells_every_layer(ollama: AnyOllama, client: OllamaClient) -> No
         ("pull model manifest: file does not exist", "unknown_model", False),
         ("write /x/blobs/sha256-0-partial: no space left on device", "disk_full", False),
         ("max retries exceeded: EOF", "registry_unreachable", True),
+        ('Get "https://registry.ollama.ai/v2/x": Forbidden', "registry_unreachable", True),
+        ("EOF", "part_broken", False),
+        ("context canceled", "pull_interrupted", True),
+        ("pull model manifest: 429: slow down", "registry_failed", True),
         ("dial tcp: lookup registry.ollama.ai: no such host", "registry_unreachable", True),
         ("digest mismatch, file must be downloaded again", "hash_mismatch", True),
         ("this model requires a newer version of Ollama", "ollama_outdated", False),
@@ -220,7 +224,7 @@ def test_an_error_in_mid_stream_keeps_ollamas_words_and_adds_a_hint(
     ("fault", "words", "code", "retryable"),
     [
         (RegistryFailure(503, "busy"), "manifest: 503: busy", "registry_failed", True),
-        (RegistryFailure(403, "denied"), "manifest: 403: denied", "ollama_error", False),
+        (RegistryFailure(403, "denied"), "manifest: 403: denied", "access_denied", False),
         (WrongBytes(), "digest mismatch", "hash_mismatch", True),
     ],
 )

@@ -242,9 +242,8 @@ def test_an_earlier_pull_that_ends_late_is_no_failure(kit: OllamaKit, ollama: Ol
     assert done.status.status is DownloadState.COMPLETED
 
 
-@EITHER
 def test_a_service_that_is_stopped_keeps_the_layers_that_were_whole(
-    kit: OllamaKit, ollama: AnyOllama
+    kit: OllamaKit, ollama: Ollama
 ) -> None:
     ollama.publish(LLAMA)
     ollama.inject(PullStall(after_bytes=2_000_000), count=1)

@@ -37,6 +37,13 @@ HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
         "More is asked of Ollama than it takes at a time: ask again in a moment.",
     ),
     (
+        ("<eof>", "<unexpected eof>"),
+        "part_broken",
+        False,
+        "A piece of an earlier pull is damaged there, as when Ollama is stopped in mid-pull: remove"
+        " the files *-partial* from the folder blobs of its models, then pull again.",
+    ),
+    (
         ("context canceled",),
         "pull_interrupted",
         True,
@@ -61,7 +68,7 @@ HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
         "Update Ollama on its machine, then pull again.",
     ),
     (
-        ("unauthorized", "access denied", "authentication", "forbidden"),
+        ("unauthorized", "access denied", "authentication", ": 401: ", ": 403: "),
         "access_denied",
         False,
         "The registry refuses access: the model may be private; sign Ollama in there.",
@@ -80,14 +87,17 @@ HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
     ),
     (
         ("no such host", "connection refused", "timeout", "max retries", "eof", "reset by peer",
-         "network is unreachable", "tls", "dial tcp"),
+         "network is unreachable", "tls", "dial tcp", '": forbidden>'),
         "registry_unreachable",
         True,
         "Ollama cannot reach its registry: check the network and HTTPS_PROXY on its machine,"
         " then pull again; it goes on from what is there.",
     ),
 )  # fmt: skip
-"""Words in Ollama's sentence -> our code, whether a retry may help, what to do."""
+"""Words in Ollama's sentence -> our code, whether a retry may help, what to do.
+
+`<` and `>` are the beginning and the end of the sentence.
+"""
 PASSING = frozenset({"pull_interrupted", "registry_failed", "registry_unreachable"})
 """The codes of what passes by itself, so that a pull is asked for again without anyone."""
 MAX_WORDS = 500
@@ -103,7 +113,7 @@ class OllamaRefusal(TransferError):
         """Keep Ollama's sentence, and find the hint and the code that belong to it."""
         shown = words.strip()[:MAX_WORDS] or "Ollama gave no reason"
         super().__init__(shown)
-        lowered = shown.lower()
+        lowered = f"<{shown.lower()}>"
         for marks, code, retryable, hint in HINTS:
             if any(mark in lowered for mark in marks):
                 self.code, self.retryable, self.hint = code, retryable, hint
