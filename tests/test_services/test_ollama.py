@@ -25,11 +25,9 @@ from yipyap_core.domain.ollama import Freshness
 from yipyap_core.errors import (
     DownloadsDisabled,
     Forbidden,
-    InvalidName,
     OllamaUnavailable,
     UnknownJob,
 )
-from yipyap_core.services.ollama_pulls import parse_names
 
 LLAMA = OllamaModel("llama2:7b", size_bytes=4_000_000, weight_layers=3)
 QWEN = OllamaModel("qwen3:8b")
@@ -210,24 +208,6 @@ def test_several_names_are_queued(kit: OllamaKit, ollama: AnyOllama) -> None:
 
     assert [kit.ended(pull).status.status for pull in pulls] == [DownloadState.COMPLETED] * 3
     assert {pull.name for pull in kit.pulls.pulls(ADMIN)} == {"llama2:7b", "qwen3:8b", "gemma3:4b"}
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("a b", ["a", "b"]),
-        ("a,b;a", ["a", "b"]),
-        ("ollama pull a\nollama pull b:1", ["a", "b:1"]),
-    ],
-)
-def test_texts_are_split_into_names(text: str, names: list[str]) -> None:
-    assert parse_names(text) == names
-
-
-@pytest.mark.parametrize("text", ["", " , ", "ollama run", "a ../b"])
-def test_texts_without_names_are_refused(text: str) -> None:
-    with pytest.raises(InvalidName):
-        parse_names(text)
 
 
 @EITHER

@@ -1,8 +1,8 @@
 """A writer of GGUF files, as small as one tiny model needs.
 
 The format is described in docs/gguf.md of ggml-org/ggml: a head, facts, tensors' names and
-shapes, padding, and the tensors' data. The package `gguf` would do it, too; it is left out,
-because it brings four packages to write one file.
+shapes, padding, and the tensors' data. The package `gguf` (MIT) does the same and more; a single
+file is no reason to pin it.
 """
 
 from __future__ import annotations
