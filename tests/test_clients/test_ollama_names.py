@@ -27,6 +27,10 @@ def client(ollama: AnyOllama) -> OllamaClient:
         ("ollama run llama2:7b", "llama2:7b"),
         ("$ ollama pull mistral", "mistral"),
         ("ollama run llama2 --verbose", "llama2"),
+        ("ollama run --verbose llama2", "llama2"),
+        ("ollama run --keepalive 5m --think=high llama2 'hi, there'", "llama2"),
+        ("OLLAMA RUN Llama2:7b", "Llama2:7b"),
+        ("$ollama  pull\tmistral", "mistral"),
         ("docker exec -it ollama ollama run gemma3:4b", "gemma3:4b"),
         ("hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M",) * 2,
         ("someone/thing:latest",) * 2,
@@ -44,7 +48,9 @@ def test_names_are_understood(text: str, name: str) -> None:
     [
         *("", " ", "a b", "../etc", "a/../b", "-x", "x:", ":x", "a/b/c/d", "a//b", "x:y:z"),
         *("name\nother", "né", "ollama run", "ollama run --help"),
+        *("ollama run --keepalive 5m", "ollama stop x", "ollamas run x"),
         *("a" * 81, "x:" + "t" * 81, "x@sha256:" + "0" * 64, "x" * 100_000),
+        f"a{' ' * 10_000}b",  # a pattern that tries every way to split the blanks never ends
     ],
 )
 def test_what_ollama_would_refuse_is_refused(text: str) -> None:

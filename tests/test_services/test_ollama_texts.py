@@ -16,13 +16,14 @@ from yipyap_core.services.ollama_pulls import parse_names
         ("a b", ["a", "b"]),
         ("a,b;a", ["a", "b"]),
         ("ollama pull a\nollama pull b:1", ["a", "b:1"]),
+        ("OLLAMA RUN --verbose a, b", ["a", "b"]),
     ],
 )
 def test_texts_are_split_into_names(text: str, names: list[str]) -> None:
     assert parse_names(text) == names
 
 
-@pytest.mark.parametrize("text", ["", " , ", "ollama run", "a ../b"])
+@pytest.mark.parametrize("text", ["", " , ", "ollama run", "OLLAMA RUN", "a ../b"])
 def test_texts_without_names_are_refused(text: str) -> None:
     with pytest.raises(InvalidName):
         parse_names(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import itertools
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,7 +24,11 @@ MODEL_NAME = re.compile(
     rf"^(?:(?:{_HOST}/)?{_NAMESPACE}/)?{_MODEL}(?::{_TAG})?$",
     re.ASCII,
 )
-_PASTED = re.compile(r"^(?:\S*\s+)*?ollama\s+(?:run|pull|show)\s+(?P<name>[^\s-]\S*)(?:\s.*)?$")
+_VERBS = frozenset({"run", "pull", "show"})
+_OPTIONS_WITH_VALUE = frozenset(
+    "--dimensions --format --keepalive --width --height --steps --seed --negative".split()
+)
+"""The program's options whose value may be the next word; all others stand alone."""
 _PAGE = re.compile(r"^(?:https?://)?(?:www\.)?ollama\.com/(?:library/)?(?P<name>[^?#\s]+?)/?$")
 
 
@@ -169,11 +174,27 @@ def same_name(one: str, other: str) -> bool:
 
 
 def _unpasted(text: str) -> str:
-    pasted = _PASTED.match(text.lstrip("$# "))
-    if pasted:
-        return pasted["name"]
     page = _PAGE.match(text)
-    return page["name"] if page else text
+    return page["name"] if page else _named_in_command(text.split()) or text
+
+
+def _named_in_command(words: list[str]) -> str | None:
+    """The model of `ollama run x`, whatever stands before the command, and options before `x`."""
+    lowered = [word.lower() for word in words]
+    for place, (program, verb) in enumerate(itertools.pairwise(lowered)):
+        if program.lstrip("$#") == "ollama" and verb in _VERBS:
+            return _first_argument(words[place + 2 :])
+    return None
+
+
+def _first_argument(words: list[str]) -> str | None:
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            return word
+        if word.lower() in _OPTIONS_WITH_VALUE:
+            next(rest, None)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

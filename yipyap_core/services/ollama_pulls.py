@@ -269,7 +269,7 @@ def _names_of(part: str) -> list[str]:
         return [parse_model_name(part)]
     except InvalidName:
         words = part.split()
-        if len(words) == 1 or "ollama" in words:
+        if len(words) == 1 or "ollama" in part.lower().split():
             raise
         return [parse_model_name(word) for word in words]
 
