@@ -14,7 +14,14 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from yipyap_core.clients import ollama_values as values
-from yipyap_core.clients.ollama_faults import OllamaRefusal, not_ollama, refused, unavailable
+from yipyap_core.clients.ollama_faults import (
+    BEFORE_IT,
+    NoOllama,
+    OllamaRefusal,
+    no_success,
+    not_ollama,
+    refused,
+)
 from yipyap_core.domain.ollama import (
     ChatChunk,
     LoadedModel,
@@ -39,8 +46,9 @@ CONNECT_SECONDS = 3.0
 UNLOAD_SECONDS = 5.0
 """How long to wait for a model to leave the memory."""
 POLL_SECONDS = 0.05
-NOT_JSON = (ValueError, TypeError, AttributeError, KeyError)
-"""How the library fails on an answer that is not what Ollama says."""
+NOT_JSON = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
+"""How the library fails on an answer that is not what Ollama says, such as JSON of endless depth.
+"""
 
 
 class OllamaClient:
@@ -57,18 +65,18 @@ class OllamaClient:
         with self._translated(), httpx.Client(**self._options(QUICK_SECONDS)) as client:
             answer = client.get(f"{self.address.base_url}/api/version")
             if answer.status_code != httpx.codes.OK:
-                raise not_ollama(self.address.base_url)
-            return str(answer.json()["version"])
+                raise no_success(self.address.base_url, answer.status_code)
+            return values.version(answer.json())
 
     def models(self) -> list[OllamaModel]:
         """List the installed models in the service's order."""
         with self._client(QUICK_SECONDS) as client:
-            return [values.model(found) for found in client.list().models]
+            return values.models(client.list().models)
 
     def loaded(self) -> list[LoadedModel]:
         """List what is in the memory of the service."""
         with self._client(QUICK_SECONDS) as client:
-            return [values.loaded(found) for found in client.ps().models]
+            return values.loaded(client.ps().models)
 
     def show(self, name: str) -> OllamaDetails:
         """Ask for everything about one model; raises `NotFound` for an unknown one."""
@@ -142,8 +150,11 @@ class OllamaClient:
 
     def _refuse_pages(self, answer: Any) -> None:
         """Refuse what a proxy answers in the service's place, also where no body is read."""
-        if answer.headers.get("content-type", "").startswith("text/html"):
-            raise not_ollama(self.address.base_url)
+        kind, where = answer.headers.get("content-type", ""), self.address.base_url
+        if kind.startswith("text/html"):
+            raise not_ollama(where)
+        if answer.status_code in BEFORE_IT and "json" not in kind:
+            raise no_success(where, answer.status_code)
 
     def _options(self, read_seconds: float) -> dict[str, Any]:
         import httpx
@@ -171,11 +182,11 @@ class OllamaClient:
         except ollama.ResponseError as error:
             raise refused(where, error.status_code, str(error.error), name) from error
         except (ConnectionError, httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise unavailable(f"Nothing answers at {where}.") from error
+            raise NoOllama(f"Nothing answers at {where}.") from error
         except httpx.TimeoutException as error:
-            raise unavailable(f"The service at {where} does not answer in time.") from error
+            raise NoOllama(f"The service at {where} does not answer in time.") from error
         except httpx.HTTPError as error:
-            raise unavailable(f"The connection to {where} broke.") from error
+            raise NoOllama(f"The connection to {where} broke.") from error
         except NOT_JSON as error:
             raise not_ollama(where) from error
 
@@ -191,7 +202,7 @@ class OllamaPull:
     def __iter__(self) -> Iterator[PullFrame]:
         """Yield each line of the stream as a value."""
         for frame in self._frames:
-            yield PullFrame(frame.status or "", frame.digest, frame.total, frame.completed)
+            yield values.frame(frame)
 
     def stop(self) -> None:
         """Cut the connection: a blocked read returns at once and the service stops pulling."""

@@ -26,7 +26,8 @@ MODEL_NAME = re.compile(
 )
 _VERBS = frozenset({"run", "pull", "show"})
 _OPTIONS_WITH_VALUE = frozenset(
-    "--dimensions --format --keepalive --width --height --steps --seed --negative".split()
+    {"--dimensions", "--format", "--keepalive", "--width", "--height", "--steps", "--seed"}
+    | {"--negative"}
 )
 """The program's options whose value may be the next word; all others stand alone."""
 _PAGE = re.compile(r"^(?:https?://)?(?:www\.)?ollama\.com/(?:library/)?(?P<name>[^?#\s]+?)/?$")
@@ -82,6 +83,24 @@ class LoadedModel:
     expires_at: dt.datetime | None
     """When the service will unload it by itself."""
     context_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaOverview:
+    """All that a page shows of the service, seen at one moment; never an exception."""
+
+    status: OllamaStatus
+    models: tuple[OllamaModel, ...] = ()
+    """What is installed, by name; empty while the service is away."""
+    loaded: tuple[LoadedModel, ...] | None = None
+    """What is in its memory; None when it does not tell."""
+
+    @property
+    def fingerprint(self) -> tuple[object, ...]:
+        """What differs when the service goes, comes, fails otherwise or has other models."""
+        installed = tuple((model.name, model.digest) for model in self.models)
+        loaded = frozenset(model.name for model in self.loaded or ())
+        return (self.status, installed, loaded, self.loaded is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,12 @@ from yipyap_core.ui import actions, formats
 from yipyap_core.ui.formats import plain
 
 
-def draw(loaded: Sequence[LoadedModel]) -> None:
-    """Draw the total, then a row a model."""
+def draw(loaded: Sequence[LoadedModel] | None) -> None:
+    """Draw the total, then a row a model; None is a service that does not tell."""
+    if loaded is None:
+        st.subheader("Loaded now", anchor=False)
+        st.caption("Ollama does not say at present what is in its memory.")
+        return
     total = sum(model.size_bytes for model in loaded)
     amount = f" :gray[{formats.size(total)}]" if loaded else ""
     st.subheader(f"Loaded now{amount}", anchor=False)
