@@ -36,8 +36,8 @@ PAGE = PageSpec(
 def render(services: Services, principal: Principal) -> Live:
     """Draw the service, what is installed, pulls, what is loaded, and the chat."""
     ollama = services.ollama
-    status = ollama.status(principal)
-    models = ollama.models(principal) if status.available else ()
+    seen = ollama.overview(principal)
+    status, models = seen.status, seen.models
     ollama_service.draw(status, models)
     if status.available:
         ollama_installed.draw(models)
@@ -51,17 +51,18 @@ def render(services: Services, principal: Principal) -> Live:
         with left:
             ollama_chat.draw(services, principal, models)
         with right:
-            ollama_loaded.draw(ollama.loaded(principal))
+            ollama_loaded.draw(seen.loaded)
     ollama_dialogs.draw(models)
     return live.joined(
-        ollama_pulling.live(principal, slots, running), _presence(services, principal)
+        ollama_pulling.live(principal, slots, running),
+        _presence(services, principal, drawn=seen.fingerprint),
     )
 
 
-def _presence(services: Services, principal: Principal) -> Live:
+def _presence(services: Services, principal: Principal, *, drawn: Hashable) -> Live:
     """Draw the page anew when the service goes or comes back, or its models change elsewhere."""
 
     def structure() -> Hashable:
         return services.ollama.fingerprint(principal)
 
-    return Live(paint=lambda: None, structure=structure, is_moving=lambda: False)
+    return Live(paint=lambda: None, structure=structure, is_moving=lambda: False, drawn=drawn)

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.standins.either import STAND_IN
 from tests.standins.hub import Hub, RemoteHub
-from tests.standins.ollama import Ollama
+from tests.standins.ollama import AnyOllama, Ollama
+from tests.standins.real_ollama import RealOllama
 
 
 @pytest.fixture
@@ -25,7 +27,14 @@ def remote_hub() -> Iterator[RemoteHub]:
 
 
 @pytest.fixture
-def ollama() -> Iterator[Ollama]:
-    """An Ollama server in this process, without models, on ports of its own."""
-    with Ollama() as running:
-        yield running
+def ollama(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AnyOllama]:
+    """An Ollama server without models, on ports of its own: the stand-in, or as `EITHER` says."""
+    path = getattr(request, "param", STAND_IN)
+    if path == STAND_IN:
+        with Ollama() as running:
+            yield running
+    else:
+        with RealOllama(path, tmp_path_factory.mktemp("ollama")) as real:
+            yield real

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser import Server, Visit, Visitor, fresh_server, press, wait_until
-from tests.standins.ollama import Ollama, OllamaModel, PullError
+from tests.standins.ollama import Answer, Ollama, OllamaModel, PullError
 from yipyap_core.domain.users import Role
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -86,6 +86,22 @@ def test_an_absent_service_says_how_to_start_it_and_recovers_by_itself(
     ollama.start()
     expect(model(visitor, "llama2:7b")).to_be_visible()
     assert "Traceback" not in visitor.page.locator("body").inner_text()
+
+
+def test_a_failing_list_of_models_is_said_and_the_page_recovers_by_itself(
+    house: Server, visit: Visit, ollama: Ollama
+) -> None:
+    ollama.inject(Answer(500), path="/api/tags")
+    visitor = open_page(visit, house)
+    expect(visitor.page.get_by_text("stand-in fault")).to_be_visible()
+    expect(visitor.page.get_by_role("heading", name="Pull New Model")).to_be_visible()
+    ollama.clear_faults()
+    expect(model(visitor, "llama2:7b")).to_be_visible()
+    ollama.inject(Answer(404, "404 page not found", "text/plain"), path="/api/ps")
+    expect(visitor.page.get_by_text("does not say at present what is in")).to_be_visible()
+    expect(model(visitor, "llama2:7b")).to_be_visible()
+    ollama.clear_faults()
+    expect(visitor.page.get_by_text("Nothing is in memory")).to_be_visible()
 
 
 def test_a_pull_is_watched_to_its_end_and_survives_the_browser(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.standins.ollama import Ollama
+from tests.standins.ollama import AnyOllama
 from yipyap_core.clients.ollama_registry import OllamaRegistry
 from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.jobs import JobKind
@@ -34,7 +34,7 @@ class OllamaKit:
     """One server's worth of the service; `again` is the next process on the same store."""
 
     folder: Path
-    ollama: Ollama
+    ollama: AnyOllama
     retries: int = 1
     disabled: bool = False
 
@@ -87,3 +87,14 @@ class OllamaKit:
 
     def ended(self, pull: PullView) -> PullView:
         return self.wait(pull, lambda one: one.status.status in ENDED)
+
+
+def note(seen: list[int], value: int) -> bool:
+    """Remember a value in passing; always true."""
+    seen.append(value)
+    return True
+
+
+def has_ended(pull: PullView) -> bool:
+    """Whether it runs and waits no more."""
+    return pull.status.status is not DownloadState.DOWNLOADING

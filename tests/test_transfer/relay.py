@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.standins.piping import pipe
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 """For 127.0.0.1 and hub.example; trusted by nobody who is not told to."""
@@ -85,21 +86,6 @@ class Relay:
         parts = urlsplit(target)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         return f"{method} {path} {version}\r\nConnection: close\r\n{rest}".encode("latin-1")
-
-
-def pipe(one: socket.socket, other: socket.socket) -> None:
-    """Copy in both directions until one side ends."""
-    while True:
-        ready: list[socket.socket] = [
-            sock for sock in (one, other) if isinstance(sock, ssl.SSLSocket) and sock.pending()
-        ]
-        if not ready:
-            ready, _, _ = select.select([one, other], [], [])
-        for sock in ready:
-            data = sock.recv(65536)
-            if not data:
-                return
-            (other if sock is one else one).sendall(data)
 
 
 @contextlib.contextmanager

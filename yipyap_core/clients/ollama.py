@@ -6,13 +6,22 @@ those of its HTTP client become ours here and nowhere else.
 
 from __future__ import annotations
 
-import datetime as dt
 import socket
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from yipyap_core.clients.ollama_faults import not_ollama, refused, unavailable
+from yipyap_core.clients import ollama_values as values
+from yipyap_core.clients.ollama_faults import (
+    BEFORE_IT,
+    NoOllama,
+    OllamaRefusal,
+    no_success,
+    not_ollama,
+    refused,
+)
 from yipyap_core.domain.ollama import (
     ChatChunk,
     LoadedModel,
@@ -20,7 +29,9 @@ from yipyap_core.domain.ollama import (
     OllamaDetails,
     OllamaModel,
     PullFrame,
+    same_name,
 )
+from yipyap_core.errors import NotFound
 
 if TYPE_CHECKING:
     import ollama
@@ -32,8 +43,12 @@ SLOW_SECONDS = 60.0
 STREAM_SECONDS = 900.0
 """Between two lines of a stream: verifying a large layer is silent, and so is loading a model."""
 CONNECT_SECONDS = 3.0
-NOT_JSON = (ValueError, TypeError, AttributeError, KeyError)
-"""How the library fails on an answer that is not what Ollama says."""
+UNLOAD_SECONDS = 5.0
+"""How long to wait for a model to leave the memory."""
+POLL_SECONDS = 0.05
+NOT_JSON = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
+"""How the library fails on an answer that is not what Ollama says, such as JSON of endless depth.
+"""
 
 
 class OllamaClient:
@@ -50,26 +65,32 @@ class OllamaClient:
         with self._translated(), httpx.Client(**self._options(QUICK_SECONDS)) as client:
             answer = client.get(f"{self.address.base_url}/api/version")
             if answer.status_code != httpx.codes.OK:
-                raise not_ollama(self.address.base_url)
-            return str(answer.json()["version"])
+                raise no_success(self.address.base_url, answer.status_code)
+            return values.version(answer.json())
 
     def models(self) -> list[OllamaModel]:
         """List the installed models in the service's order."""
         with self._client(QUICK_SECONDS) as client:
-            return [_model(found) for found in client.list().models]
+            return values.models(client.list().models)
 
     def loaded(self) -> list[LoadedModel]:
         """List what is in the memory of the service."""
         with self._client(QUICK_SECONDS) as client:
-            return [_loaded(found) for found in client.ps().models]
+            return values.loaded(client.ps().models)
 
     def show(self, name: str) -> OllamaDetails:
         """Ask for everything about one model; raises `NotFound` for an unknown one."""
         with self._client(SLOW_SECONDS, name) as client:
-            return _details(name, client.show(name))
+            return values.details(name, client.show(name))
 
     def delete(self, name: str) -> None:
-        """Remove one model and the layers that only it has; raises `NotFound`."""
+        """Remove one model and the layers that only it has; raises `NotFound`.
+
+        It leaves the memory first: the service would keep it there, out of everyone's reach.
+        """
+        if self._is_loaded(name):
+            with suppress(OllamaRefusal, NotFound):
+                self.unload(name)
         with self._client(SLOW_SECONDS, name) as client:
             client.delete(name)
 
@@ -77,6 +98,22 @@ class OllamaClient:
         """Bring a model into memory, or out of it with 0 seconds; raises `NotFound`."""
         with self._client(SLOW_SECONDS, name) as client:
             client.generate(model=name, prompt="", keep_alive=keep_alive_seconds)
+
+    def unload(self, name: str, patience_seconds: float = UNLOAD_SECONDS) -> bool:
+        """Take a model out of memory and say whether it is gone; raises `NotFound`.
+
+        The service agrees before it has done so, and lets an answer in progress end first.
+        """
+        self.load(name, keep_alive_seconds=0)
+        deadline, tick = time.monotonic() + patience_seconds, threading.Event()
+        while self._is_loaded(name):
+            if time.monotonic() > deadline:
+                return False
+            tick.wait(POLL_SECONDS)
+        return True
+
+    def _is_loaded(self, name: str) -> bool:
+        return any(same_name(name, model.name) for model in self.loaded())
 
     @contextmanager
     def pull(self, name: str) -> Iterator[OllamaPull]:
@@ -113,8 +150,11 @@ class OllamaClient:
 
     def _refuse_pages(self, answer: Any) -> None:
         """Refuse what a proxy answers in the service's place, also where no body is read."""
-        if answer.headers.get("content-type", "").startswith("text/html"):
-            raise not_ollama(self.address.base_url)
+        kind, where = answer.headers.get("content-type", ""), self.address.base_url
+        if kind.startswith("text/html"):
+            raise not_ollama(where)
+        if answer.status_code in BEFORE_IT and "json" not in kind:
+            raise no_success(where, answer.status_code)
 
     def _options(self, read_seconds: float) -> dict[str, Any]:
         import httpx
@@ -142,11 +182,11 @@ class OllamaClient:
         except ollama.ResponseError as error:
             raise refused(where, error.status_code, str(error.error), name) from error
         except (ConnectionError, httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise unavailable(f"Nothing answers at {where}.") from error
+            raise NoOllama(f"Nothing answers at {where}.") from error
         except httpx.TimeoutException as error:
-            raise unavailable(f"The service at {where} does not answer in time.") from error
+            raise NoOllama(f"The service at {where} does not answer in time.") from error
         except httpx.HTTPError as error:
-            raise unavailable(f"The connection to {where} broke.") from error
+            raise NoOllama(f"The connection to {where} broke.") from error
         except NOT_JSON as error:
             raise not_ollama(where) from error
 
@@ -162,7 +202,7 @@ class OllamaPull:
     def __iter__(self) -> Iterator[PullFrame]:
         """Yield each line of the stream as a value."""
         for frame in self._frames:
-            yield PullFrame(frame.status or "", frame.digest, frame.total, frame.completed)
+            yield values.frame(frame)
 
     def stop(self) -> None:
         """Cut the connection: a blocked read returns at once and the service stops pulling."""
@@ -191,7 +231,7 @@ class OllamaChat:
         with self._client.streaming(self._name, self._line) as client:
             parts = client.chat(self._name, self._messages, options=self._options, stream=True)
             for part in parts:
-                yield _chunk(part)
+                yield values.chunk(part)
 
     def stop(self) -> None:
         """Cut the connection, so that the service stops writing."""
@@ -222,62 +262,3 @@ class Line:
     def _note(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._stream = info["return_value"]
-
-
-def _model(found: ollama.ListResponse.Model) -> OllamaModel:
-    details = found.details
-    return OllamaModel(
-        name=found.model or "",
-        size_bytes=int(found.size or 0),
-        modified_at=_aware(found.modified_at),
-        digest=(found.digest or "").removeprefix("sha256:"),
-        family=(details.family if details else None) or None,
-        parameter_size=(details.parameter_size if details else None) or None,
-        quantization=(details.quantization_level if details else None) or None,
-    )
-
-
-def _loaded(found: ollama.ProcessResponse.Model) -> LoadedModel:
-    return LoadedModel(
-        name=found.name or found.model or "",
-        size_bytes=int(found.size or 0),
-        vram_bytes=int(found.size_vram or 0),
-        expires_at=_aware(found.expires_at),
-        context_length=found.context_length,
-    )
-
-
-def _details(name: str, found: ollama.ShowResponse) -> OllamaDetails:
-    details, facts = found.details, found.modelinfo or {}
-    context = next((value for key, value in facts.items() if key.endswith("context_length")), None)
-    return OllamaDetails(
-        name=name,
-        modified_at=_aware(found.modified_at),
-        family=(details.family if details else None) or None,
-        parameter_size=(details.parameter_size if details else None) or None,
-        quantization=(details.quantization_level if details else None) or None,
-        format=(details.format if details else None) or None,
-        capabilities=tuple(found.capabilities or ()),
-        context_length=context if isinstance(context, int) else None,
-        template=found.template or "",
-        parameters=found.parameters or "",
-        license=found.license or "",
-        modelfile=found.modelfile or "",
-    )
-
-
-def _chunk(part: ollama.ChatResponse) -> ChatChunk:
-    nanoseconds = part.eval_duration
-    return ChatChunk(
-        text=part.message.content or "",
-        thinking=part.message.thinking or "",
-        done=bool(part.done),
-        eval_count=part.eval_count,
-        eval_seconds=nanoseconds / 1e9 if nanoseconds else None,
-    )
-
-
-def _aware(moment: dt.datetime | None) -> dt.datetime | None:
-    if moment is None or moment.year <= 1:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import itertools
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,10 +21,15 @@ _NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}"
 _MODEL = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
 MODEL_NAME = re.compile(
-    rf"^(?:(?:{_HOST}/)?{_NAMESPACE}/)?{_MODEL}(?::{_TAG})?(?:@sha256[:-][0-9a-f]{{64}})?$",
+    rf"^(?:(?:{_HOST}/)?{_NAMESPACE}/)?{_MODEL}(?::{_TAG})?$",
     re.ASCII,
 )
-_PASTED = re.compile(r"^(?:\S*\s+)*?ollama\s+(?:run|pull|show)\s+(?P<name>[^\s-]\S*)(?:\s.*)?$")
+_VERBS = frozenset({"run", "pull", "show"})
+_OPTIONS_WITH_VALUE = frozenset(
+    {"--dimensions", "--format", "--keepalive", "--width", "--height", "--steps", "--seed"}
+    | {"--negative"}
+)
+"""The program's options whose value may be the next word; all others stand alone."""
 _PAGE = re.compile(r"^(?:https?://)?(?:www\.)?ollama\.com/(?:library/)?(?P<name>[^?#\s]+?)/?$")
 
 
@@ -77,6 +83,24 @@ class LoadedModel:
     expires_at: dt.datetime | None
     """When the service will unload it by itself."""
     context_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaOverview:
+    """All that a page shows of the service, seen at one moment; never an exception."""
+
+    status: OllamaStatus
+    models: tuple[OllamaModel, ...] = ()
+    """What is installed, by name; empty while the service is away."""
+    loaded: tuple[LoadedModel, ...] | None = None
+    """What is in its memory; None when it does not tell."""
+
+    @property
+    def fingerprint(self) -> tuple[object, ...]:
+        """What differs when the service goes, comes, fails otherwise or has other models."""
+        installed = tuple((model.name, model.digest) for model in self.models)
+        loaded = frozenset(model.name for model in self.loaded or ())
+        return (self.status, installed, loaded, self.loaded is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +183,37 @@ def full_name(name: str) -> str:
 
     The tag is spelled out; the default registry and namespace are left out.
     """
-    path = name.partition("@")[0].removeprefix(f"{DEFAULT_REGISTRY}/").removeprefix("library/")
+    path = name.removeprefix(f"{DEFAULT_REGISTRY}/").removeprefix("library/")
     return path if ":" in path.rpartition("/")[2] else f"{path}:latest"
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether the service takes both for the same installed model; case does not matter to it."""
+    return full_name(one).casefold() == full_name(other).casefold()
+
+
 def _unpasted(text: str) -> str:
-    pasted = _PASTED.match(text.lstrip("$# "))
-    if pasted:
-        return pasted["name"]
     page = _PAGE.match(text)
-    return page["name"] if page else text
+    return page["name"] if page else _named_in_command(text.split()) or text
+
+
+def _named_in_command(words: list[str]) -> str | None:
+    """The model of `ollama run x`, whatever stands before the command, and options before `x`."""
+    lowered = [word.lower() for word in words]
+    for place, (program, verb) in enumerate(itertools.pairwise(lowered)):
+        if program.lstrip("$#") == "ollama" and verb in _VERBS:
+            return _first_argument(words[place + 2 :])
+    return None
+
+
+def _first_argument(words: list[str]) -> str | None:
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            return word
+        if word.lower() in _OPTIONS_WITH_VALUE:
+            next(rest, None)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,16 @@ from yipyap_core.domain.ollama import (
     LoadedModel,
     OllamaDetails,
     OllamaModel,
+    OllamaOverview,
     OllamaStatus,
     UpdateCheck,
     full_name,
     parse_address,
     parse_model_name,
+    same_name,
 )
 from yipyap_core.domain.users import Principal
-from yipyap_core.errors import Invalid, OllamaUnavailable
+from yipyap_core.errors import Invalid, YipyapError
 from yipyap_core.services.ollama_pulls import OllamaPulls
 from yipyap_core.services.ollama_updates import OllamaUpdates
 
@@ -67,14 +69,9 @@ class OllamaService:
         self._print: tuple[float, tuple[object, ...]] | None = None
 
     def status(self, principal: Principal) -> OllamaStatus:
-        """Say whether the service answers; an absent service is a value, not an error."""
+        """Say whether the service answers; whatever it answers, this is a value and no error."""
         principal.require_admin()
-        status = self._look()
-        before = self._seen[1].available if self._seen else True
-        if status.available != before:
-            log.info("the Ollama service %s", "is back" if status.available else "is away")
-        self._seen = (self._monotonic(), status)
-        return status
+        return self._look().status
 
     def recent_status(self, principal: Principal, max_age_seconds: float = 2.0) -> OllamaStatus:
         """Say what the last look saw if it is young enough, so that many readers ask once."""
@@ -83,30 +80,37 @@ class OllamaService:
             return self._seen[1]
         return self.status(principal)
 
-    def fingerprint(self, principal: Principal) -> tuple[object, ...]:
-        """What a page depends on: it differs when the service goes, comes or has other models.
+    def overview(self, principal: Principal) -> OllamaOverview:
+        """Look at everything that a page shows; what cannot be seen is a value, too."""
+        principal.require_admin()
+        seen = self._look()
+        if seen.status.available:
+            loaded = self._loaded()
+            seen = OllamaOverview(seen.status, _marked(seen.models, loaded), loaded)
+        self._print = (self._monotonic(), seen.fingerprint)
+        return seen
 
-        Answers from the last few seconds, so that many pages ask the service once.
+    def fingerprint(self, principal: Principal) -> tuple[object, ...]:
+        """What a page depends on: the fingerprint of an overview of the last few seconds.
+
+        Many pages ask the service once.
         """
         principal.require_admin()
-        now = self._monotonic()
-        if self._print is None or now - self._print[0] > FINGERPRINT_SECONDS:
-            self._print = (now, self._fingerprint())
-        return self._print[1]
+        if self._print and self._monotonic() - self._print[0] <= FINGERPRINT_SECONDS:
+            return self._print[1]
+        return self.overview(principal).fingerprint
 
     def models(self, principal: Principal) -> tuple[OllamaModel, ...]:
-        """List what is installed, by name; raises `OllamaUnavailable`."""
+        """List what is installed, by name; raises `OllamaUnavailable` and `TransferError`.
+
+        A service that does not say what is loaded has nothing loaded.
+        """
         principal.require_admin()
-        client = self._client()
-        found = client.models()
-        loaded = {full_name(model.name) for model in client.loaded()} if found else set()
-        marked = (
-            dataclasses.replace(model, loaded=full_name(model.name) in loaded) for model in found
-        )
-        return tuple(sorted(marked, key=lambda model: model.name))
+        found = _by_name(self._client().models())
+        return _marked(found, self._loaded()) if found else ()
 
     def loaded(self, principal: Principal) -> tuple[LoadedModel, ...]:
-        """List what is in the service's memory; raises `OllamaUnavailable`."""
+        """List what is in the service's memory; raises `OllamaUnavailable` and `TransferError`."""
         principal.require_admin()
         return tuple(self._client().loaded())
 
@@ -116,14 +120,17 @@ class OllamaService:
         return self._client().show(parse_model_name(name))
 
     def delete(self, principal: Principal, name: str) -> None:
-        """Remove a model there; raises `NotFound`."""
+        """Remove a model there, from its memory too; raises `NotFound`."""
         principal.require_admin()
         self._client().delete(parse_model_name(name))
 
-    def unload(self, principal: Principal, name: str) -> None:
-        """Give the memory of a loaded model back; raises `NotFound`."""
+    def unload(self, principal: Principal, name: str) -> bool:
+        """Give the memory of a loaded model back; raises `NotFound`.
+
+        Says whether it is back already; a model that is answering ends its answer first.
+        """
         principal.require_admin()
-        self._client().load(parse_model_name(name), keep_alive_seconds=0)
+        return self._client().unload(parse_model_name(name))
 
     def chat(
         self,
@@ -144,37 +151,58 @@ class OllamaService:
         principal.require_admin()
         return self._updates.check(self.models(principal))
 
-    def _fingerprint(self) -> tuple[object, ...]:
-        try:
-            client = self._client()
-            found = [(model.name, model.digest) for model in client.models()]
-            loaded = [model.name for model in client.loaded()]
-        except (OllamaUnavailable, Invalid):
-            return (False,)
-        return (True, *sorted(found), *sorted(loaded))
+    def _look(self) -> OllamaOverview:
+        """Ask whether the service is there and what it has installed."""
+        seen = self._ask()
+        before = self._seen[1].available if self._seen else True
+        if seen.status.available != before:
+            log.info("the Ollama service %s", "is away" if before else "is back")
+        self._seen = (self._monotonic(), seen.status)
+        return seen
 
-    def _look(self) -> OllamaStatus:
-        choice = self._choice()
+    def _ask(self) -> OllamaOverview:
+        choice, version = self._choice(), None
         try:
             client = self._client()
             version = client.version()
-            names = [model.name for model in client.models()]
-        except (OllamaUnavailable, Invalid) as error:
-            return _away(choice, error)
-        assistant = _assistant(choice.assistant_model, names)
-        return OllamaStatus(True, client.address.base_url, version, None, assistant)
+            models = _by_name(client.models())
+        except YipyapError as error:
+            return OllamaOverview(_away(choice, version, error))
+        assistant = _assistant(choice.assistant_model, [model.name for model in models])
+        status = OllamaStatus(True, client.address.base_url, version, None, assistant)
+        return OllamaOverview(status, models)
+
+    def _loaded(self) -> tuple[LoadedModel, ...] | None:
+        try:
+            return tuple(self._client().loaded())
+        except YipyapError:
+            return None
+
+
+def _by_name(models: Iterable[OllamaModel]) -> tuple[OllamaModel, ...]:
+    return tuple(sorted(models, key=lambda model: model.name))
+
+
+def _marked(
+    models: Iterable[OllamaModel], loaded: Iterable[LoadedModel] | None
+) -> tuple[OllamaModel, ...]:
+    """The models with what is known of the memory."""
+    names = {full_name(model.name) for model in loaded or ()}
+    return tuple(
+        dataclasses.replace(model, loaded=full_name(model.name) in names) for model in models
+    )
 
 
 def _assistant(model: str, installed: list[str]) -> AssistantStatus:
-    if full_name(model) in {full_name(name) for name in installed}:
+    if any(same_name(model, name) for name in installed):
         return AssistantStatus(model, True)
     return AssistantStatus(model, False, f"The model {model} is not installed; pull it first.")
 
 
-def _away(choice: OllamaChoice, error: OllamaUnavailable | Invalid) -> OllamaStatus:
+def _away(choice: OllamaChoice, version: str | None, error: YipyapError) -> OllamaStatus:
     try:
         shown = parse_address(choice.base_url).base_url
     except Invalid:
         shown = ""
     assistant = AssistantStatus(choice.assistant_model, False, "The service does not answer.")
-    return OllamaStatus(False, shown, None, error.message, assistant, error.hint)
+    return OllamaStatus(False, shown, version, error.message, assistant, error.hint)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from yipyap_core.clients.ollama import OllamaClient, OllamaPull
+from yipyap_core.clients.ollama_faults import PASSING, OllamaRefusal
 from yipyap_core.domain.downloads import DownloadStatus
 from yipyap_core.domain.jobs import Job, JobKind, Phase
 from yipyap_core.domain.ollama import PullFrame, full_name, parse_model_name
@@ -130,6 +131,10 @@ class OllamaPullWorker:
         except OllamaUnavailable as error:
             context.token.raise_if_cancelled()
             raise PullInterrupted(error.message) from error
+        except OllamaRefusal as error:
+            if error.code not in PASSING:
+                raise
+            raise PullInterrupted(error.message, code=error.code, hint=error.hint) from error
 
     def _follow(self, context: JobContext, pull: OllamaPull) -> None:
         tally, said, status = PullTally(context.meter, context.job), set[str](), ""
@@ -219,7 +224,7 @@ class OllamaPulls:
             raise DownloadsDisabled
         self._connect().version()
         submit, actor = self._runner.submit, principal.username
-        jobs = [submit(JobKind.OLLAMA_PULL, _subject(name), actor)[0] for name in names]
+        jobs = [submit(JobKind.OLLAMA_PULL, full_name(name), actor)[0] for name in names]
         return [self._view(job) for job in jobs]
 
     def _job(self, pull_id: str) -> Job:
@@ -264,14 +269,9 @@ def _names_of(part: str) -> list[str]:
         return [parse_model_name(part)]
     except InvalidName:
         words = part.split()
-        if len(words) == 1 or "ollama" in words:
+        if len(words) == 1 or "ollama" in part.lower().split():
             raise
         return [parse_model_name(word) for word in words]
-
-
-def _subject(name: str) -> str:
-    """One spelling for each model, so that the same one joins."""
-    return name if "@" in name else full_name(name)
 
 
 def _phase_of(status: str) -> Phase | None:

@@ -18,6 +18,8 @@ _LINES: Final = "yipyap.ollama_chat"
 AVATARS: Final = {"user": ":material/person:", "assistant": ":material/smart_toy:"}
 REMEMBERED: Final = 40
 """Lines of a conversation that go back to the model."""
+LONGEST_NAME: Final = 28
+"""So many characters of a name that the field asking for a question stays one line high."""
 
 
 def draw(services: Services, principal: Principal, models: Sequence[OllamaModel]) -> None:
@@ -36,7 +38,7 @@ def draw(services: Services, principal: Principal, models: Sequence[OllamaModel]
             with st.chat_message(line["role"], avatar=AVATARS[line["role"]]):
                 st.markdown(shown(line["content"]))
         place = st.container()
-        question = st.chat_input(f"Ask {chosen}", key="chat-question")
+        question = st.chat_input(f"Ask {_shortened(chosen)}", key="chat-question")
     if question:
         with place:
             _answer(services, principal, chosen, question)
@@ -74,6 +76,10 @@ def _write(services: Services, principal: Principal, name: str, lines: list[dict
 def shown(text: str) -> str:
     """A conversation's Markdown without pictures: they would be fetched from anywhere."""
     return text.replace("![", "!\\[")
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _lines() -> list[dict[str, str]]:

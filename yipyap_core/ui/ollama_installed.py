@@ -14,6 +14,7 @@ from yipyap_core.services.container import current
 from yipyap_core.ui import actions, dialogs, formats, session
 from yipyap_core.ui.formats import plain
 from yipyap_core.ui.ollama_dialogs import DELETE, SHOW
+from yipyap_core.ui.ollama_loaded import unload
 
 _CHECKS: Final = "yipyap.ollama_updates"
 
@@ -114,7 +115,7 @@ def _draw_actions(model: OllamaModel) -> None:
     if model.loaded:
         actions.button(
             "Unload",
-            _unload,
+            unload,
             name,
             key=f"unload-{name}",
             icon="eject",
@@ -154,8 +155,3 @@ def _pull_all(principal: Principal, names: tuple[str, ...]) -> str:
         current().ollama.pulls.start(principal, name)
         st.session_state.get(_CHECKS, {}).pop(name, None)
     return f"{', '.join(names)}: being updated."
-
-
-def _unload(principal: Principal, name: str) -> str:
-    current().ollama.unload(principal, name)
-    return f"{name} has given its memory back."

@@ -14,8 +14,12 @@ from yipyap_core.ui import actions, formats
 from yipyap_core.ui.formats import plain
 
 
-def draw(loaded: Sequence[LoadedModel]) -> None:
-    """Draw the total, then a row a model."""
+def draw(loaded: Sequence[LoadedModel] | None) -> None:
+    """Draw the total, then a row a model; None is a service that does not tell."""
+    if loaded is None:
+        st.subheader("Loaded now", anchor=False)
+        st.caption("Ollama does not say at present what is in its memory.")
+        return
     total = sum(model.size_bytes for model in loaded)
     amount = f" :gray[{formats.size(total)}]" if loaded else ""
     st.subheader(f"Loaded now{amount}", anchor=False)
@@ -23,6 +27,13 @@ def draw(loaded: Sequence[LoadedModel]) -> None:
         st.caption("Nothing is in memory; the first request loads a model.")
     for model in loaded:
         _draw_model(model)
+
+
+def unload(principal: Principal, name: str) -> str:
+    """Give a model's memory back, and say how that went."""
+    if current().ollama.unload(principal, name):
+        return f"{name} has given its memory back."
+    return f"{name} is answering; it gives its memory back afterwards."
 
 
 def _draw_model(model: LoadedModel) -> None:
@@ -39,7 +50,7 @@ def _draw_model(model: LoadedModel) -> None:
             width="content",
         )
         actions.button(
-            "Unload now", _unload, model.name, key=f"unload-now-{model.name}", icon="eject"
+            "Unload now", unload, model.name, key=f"unload-now-{model.name}", icon="eject"
         )
 
 
@@ -51,8 +62,3 @@ def _facts(model: LoadedModel) -> str:
     if model.expires_at:
         parts.append(f"unloads {formats.ago(model.expires_at, dt.datetime.now(dt.UTC))}")
     return " · ".join(parts)
-
-
-def _unload(principal: Principal, name: str) -> str:
-    current().ollama.unload(principal, name)
-    return f"{name} has given its memory back."

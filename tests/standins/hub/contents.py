@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import os
 import random
 import tempfile
@@ -201,6 +202,13 @@ def _hash_now(content: Content, source: Source) -> None:
     """Hash at declaration what would else delay the first answer; holes wait until asked."""
     if not isinstance(source, Sparse):
         _ = content.sha256
+
+
+def pattern_bytes(pattern: Pattern) -> bytes:
+    """The bytes of `pattern`, for small ones."""
+    file = io.BytesIO()
+    _write(file, pattern)
+    return file.getvalue()[: pattern.size_bytes]
 
 
 def write_pattern(path: Path, pattern: Pattern) -> None:

@@ -6,6 +6,7 @@ with Ollama() as ollama:
     ollama.inject(PullCut(after_bytes=10_000_000), count=1)
 """
 
+from tests.standins.ollama.contract import AnyOllama
 from tests.standins.ollama.faults import (
     HTML,
     Answer,
@@ -16,15 +17,20 @@ from tests.standins.ollama.faults import (
     PullError,
     PullLines,
     PullStall,
+    RegistryCut,
+    RegistryFailure,
     ResetLine,
+    WrongBytes,
     disk_full,
 )
 from tests.standins.ollama.models import Layer, OllamaModel, full_name
-from tests.standins.ollama.server import Ollama, OllamaSettings
+from tests.standins.ollama.server import Ollama
+from tests.standins.ollama.settings import OllamaSettings
 
 __all__ = [
     "HTML",
     "Answer",
+    "AnyOllama",
     "Layer",
     "NoAnswer",
     "Ollama",
@@ -36,7 +42,10 @@ __all__ = [
     "PullError",
     "PullLines",
     "PullStall",
+    "RegistryCut",
+    "RegistryFailure",
     "ResetLine",
+    "WrongBytes",
     "disk_full",
     "full_name",
 ]

@@ -85,6 +85,26 @@ class PullLines(OllamaFault):
     after_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class RegistryFailure(OllamaFault):
+    """The registry answers the server's first question with an error."""
+
+    status: int = 500
+    body: str = "the registry's words"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryCut(OllamaFault):
+    """The registry's line ends in the middle of a layer, once; the server goes on by itself."""
+
+    after_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WrongBytes(OllamaFault):
+    """The registry sends weights that are not those of the manifest."""
+
+
 @dataclass(slots=True)
 class OllamaRule:
     """A fault in force, for addresses and a model of one's choice, so many times."""

@@ -1,6 +1,7 @@
-"""Models of the stand-in: layers with digests and sizes, a manifest, and what it is known for.
+"""Models of the registry: layers with digests and sizes, a manifest, and what it is known for.
 
-A pull happens inside the server, so no layer has bytes; its digest follows from its name.
+What the stand-in pulls happens inside it and has no bytes; a real server is given those that the
+digests tell of. So a model has the same digest and the same size for both.
 """
 
 from __future__ import annotations
@@ -12,9 +13,21 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
+from tests.standins.hub.contents import Pattern, pattern_bytes
+from tests.standins.ollama.tiny import CONTEXT_LENGTH, tiny_llama
+
+_HOST = re.compile(r"\w[\w.:-]{0,349}", re.ASCII)
+_NAMESPACE = re.compile(r"\w[\w-]{0,79}", re.ASCII)
+_PART = re.compile(r"\w[\w.-]{0,79}", re.ASCII)
 _MEDIA = "application/vnd.ollama.image."
+_CONFIG = "application/vnd.docker.container.image.v1+json"
 REGISTRY_HOST = "registry.ollama.ai"
+TANGIBLE_BYTES = 16_000_000
+"""Weights of more bytes than these are only spoken of: their digest follows from their name."""
+LICENSE = "A licence."
+TEMPLATE = "{{ .Prompt }}"
+PARAMETERS = {"stop": ["<|im_end|>"], "temperature": 0.6}
+_PARAMETERS_SHOWN = (("stop", '"<|im_end|>"'), ("temperature", "0.6"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +48,7 @@ class OllamaModel:
     """A model of the registry: weights of `size_bytes`, and small layers around them.
 
     `edition` makes another model of the same name, as when its publisher renews it.
-    `weight_layers` splits the weights into several layers.
+    `weight_layers` splits the weights into several layers, of which the last can be run.
     """
 
     name: str
@@ -50,20 +63,53 @@ class OllamaModel:
     @functools.cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The layers in the order in which a pull fetches them, the configuration last."""
+        config = Layer(_CONFIG, _digest(self._config), len(self._config))
+        return (*self._outer_layers, config)
+
+    def content(self, digest: str) -> bytes:
+        """The bytes of a layer; raises `KeyError` for one that the model does not have."""
+        sources = [*(source for _, source in self._sources), self._config]
+        source = {_digest(each): each for each in sources}[digest]
+        return source if isinstance(source, bytes) else pattern_bytes(source)
+
+    @functools.cached_property
+    def _sources(self) -> tuple[tuple[str, bytes | Pattern], ...]:
+        """Kind and content of all layers but the configuration."""
         share = self.size_bytes // self.weight_layers
-        weights = [self._layer("model", share, number) for number in range(self.weight_layers)]
-        small = [self._layer("template", 1_482), self._layer("license", 12_403)]
-        config = Layer(
-            "application/vnd.docker.container.image.v1+json", self._digest("config"), 487
+        heads = [b""] * (self.weight_layers - 1) + [tiny_llama()]
+        weights = (Pattern(share, self._seed(n), head) for n, head in enumerate(heads))
+        return (
+            *(("model", each) for each in weights),
+            ("template", TEMPLATE.encode()),
+            ("license", LICENSE.encode()),
+            ("params", json.dumps(PARAMETERS).encode()),
         )
-        return (*weights, *small, self._layer("params", 96), config)
 
-    def _layer(self, kind: str, size_bytes: int, number: int = 0) -> Layer:
-        return Layer(_MEDIA + kind, self._digest(f"{kind}{number}"), size_bytes)
+    @functools.cached_property
+    def _outer_layers(self) -> tuple[Layer, ...]:
+        return tuple(
+            Layer(_MEDIA + kind, _digest(source), _size_of(source))
+            for kind, source in self._sources
+        )
 
-    def _digest(self, part: str) -> str:
-        identity = f"{self.name} {part} {self.edition}"
-        return "sha256:" + hashlib.sha256(identity.encode()).hexdigest()
+    @functools.cached_property
+    def _config(self) -> bytes:
+        diff_ids = [layer.digest for layer in self._outer_layers]
+        document = {
+            "model_format": "gguf",
+            "model_family": self.family,
+            "model_families": [self.family],
+            "model_type": self.parameter_size,
+            "file_type": self.quantization,
+            "architecture": "amd64",
+            "os": "linux",
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        }
+        return json.dumps(document, separators=(",", ":")).encode()
+
+    def _seed(self, number: int) -> int:
+        identity = f"{self.name} {number} {self.edition}"
+        return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:4], "big")
 
     @functools.cached_property
     def manifest(self) -> bytes:
@@ -102,19 +148,45 @@ class OllamaModel:
     def show(self) -> dict[str, Any]:
         """The answer to `/api/show`."""
         return {
-            "license": "A licence.",
-            "modelfile": f"# Modelfile\nFROM {self.name}\n",
-            "parameters": 'stop "<|im_end|>"\ntemperature 0.6',
-            "template": "{{ .Prompt }}",
+            "license": LICENSE,
+            "modelfile": self._modelfile(),
+            "parameters": "\n".join(f"{name:<30} {value}" for name, value in _PARAMETERS_SHOWN),
+            "template": TEMPLATE,
             "details": self.details(),
             "model_info": {
                 "general.architecture": self.family,
                 "general.parameter_count": 7_000_000_000,
-                f"{self.family}.context_length": 40_960,
+                f"{self.family}.context_length": CONTEXT_LENGTH,
             },
+            "tensors": [{"name": "output_norm.weight", "type": "F32", "shape": [32]}],
             "capabilities": list(self.capabilities),
             "modified_at": "2025-06-01T12:00:00.000000000Z",
         }
+
+    def _modelfile(self) -> str:
+        weights = self.layers[self.weight_layers - 1].digest.replace(":", "-")
+        return (
+            '# Modelfile generated by "ollama show"\n'
+            "# To build a new Modelfile based on this, replace FROM with:\n"
+            f"# FROM {full_name(self.name)}\n\n"
+            f"FROM /root/.ollama/models/blobs/{weights}\nTEMPLATE {TEMPLATE}\n"
+            f"PARAMETER stop <|im_end|>\nPARAMETER temperature 0.6\nLICENSE {LICENSE}\n"
+        )
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest(source: bytes | Pattern) -> str:
+    if isinstance(source, bytes):
+        data = source
+    elif source.size_bytes <= TANGIBLE_BYTES:
+        data = pattern_bytes(source)
+    else:
+        data = f"{source.size_bytes} bytes of {source.seed}".encode()
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def _size_of(source: bytes | Pattern) -> int:
+    return len(source) if isinstance(source, bytes) else source.size_bytes
 
 
 class InvalidName(ValueError):
@@ -131,7 +203,9 @@ def full_name(name: str) -> str:
     if not colon or "/" in tag:
         path, tag = name, "latest"
     parts = path.split("/")
-    if len(parts) > 3 or not all(_PART.fullmatch(part) for part in [*parts, tag]):
+    kinds = [_HOST, _NAMESPACE, _PART][-len(parts) :]
+    are_right = (kind.fullmatch(part) for kind, part in zip(kinds, parts, strict=False))
+    if len(parts) > 3 or not all(are_right) or not _PART.fullmatch(tag):
         raise InvalidName(name)
     if len(parts) == 3 and parts[0] == REGISTRY_HOST:
         parts = parts[1:]

@@ -8,7 +8,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.standins.connections import Connection, ConnectionEnded
-from tests.standins.ollama.faults import OllamaRule, PullCut, PullError, PullLines, PullStall
+from tests.standins.ollama.faults import (
+    OllamaRule,
+    PullCut,
+    PullError,
+    PullLines,
+    PullStall,
+    RegistryCut,
+    RegistryFailure,
+    WrongBytes,
+)
 from tests.standins.ollama.models import Layer, OllamaModel
 
 STEPS_A_LAYER = 4
@@ -25,6 +34,7 @@ class BlobStore:
         """Begin empty."""
         self._lock = threading.Lock()
         self._bytes: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
 
     def has(self, layer: Layer) -> bool:
         """Whether the whole layer is there."""
@@ -37,6 +47,7 @@ class BlobStore:
     def add(self, layer: Layer, count: int) -> None:
         """Let more of a layer arrive, never more than it has."""
         with self._lock:
+            self._sizes[layer.digest] = layer.size_bytes
             arrived = self._bytes.get(layer.digest, 0) + count
             self._bytes[layer.digest] = min(layer.size_bytes, arrived)
 
@@ -44,6 +55,30 @@ class BlobStore:
         """Forget every layer that is not among `digests`."""
         with self._lock:
             self._bytes = {digest: n for digest, n in self._bytes.items() if digest in digests}
+
+    def forget_parts(self) -> None:
+        """Forget every layer that is not wholly there."""
+        with self._lock:
+            whole = {digest: n for digest, n in self._bytes.items() if n == self._sizes[digest]}
+            self._bytes = whole
+
+    def forget(self, layer: Layer) -> None:
+        """Forget one layer."""
+        with self._lock:
+            self._bytes.pop(layer.digest, None)
+
+
+def manifest_lines(model: OllamaModel | None, rule: OllamaRule | None) -> Iterator[bytes]:
+    """What a pull says before it knows the layers.
+
+    Raises:
+        PullFailed: the registry has no such model, or fails.
+    """
+    yield line({"status": "pulling manifest"})
+    if rule is not None and isinstance(rule.fault, RegistryFailure):
+        raise PullFailed(f"pull model manifest: {rule.fault.status}: {rule.fault.body}")
+    if model is None:
+        raise PullFailed("pull model manifest: file does not exist")
 
 
 class Pull:
@@ -74,12 +109,19 @@ class Pull:
             PullFailed: with the server's words.
             ConnectionEnded: the line was cut, or the client left.
         """
-        yield line({"status": "pulling manifest"})
         yield from self._struck()
         for layer in self._model.layers:
             yield from self._layer_lines(layer)
         yield line({"status": "verifying sha256 digest"})
+        self._verify()
         yield line({"status": "writing manifest"})
+
+    def _verify(self) -> None:
+        if self._rule is not None and isinstance(self._rule.fault, WrongBytes):
+            wrong = max(self._model.layers, key=lambda layer: layer.size_bytes)
+            self._blobs.forget(wrong)
+            words = "digest mismatch, file must be downloaded again"
+            raise PullFailed(f"{words}: want {wrong.digest}, got sha256:{'0' * 64}")
 
     def _layer_lines(self, layer: Layer) -> Iterator[bytes]:
         yield line(self._progress(layer))
@@ -115,6 +157,9 @@ class Pull:
                 raise ConnectionEnded
             case PullStall(after) if arrived >= after:
                 self._connection.wait(None, self._rule.release)
+            case RegistryCut(after) if arrived >= after:
+                self._rule = None
+                self._connection.wait(self._tick_seconds)
             case PullLines(lines, after) if arrived >= after:
                 self._rule = None
                 yield from (line(told) for told in lines)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from tests.standins.connections import Connection, Request, head
 from tests.standins.hub.records import LogEntry
-from tests.standins.ollama import faults
+from tests.standins.ollama import faults, talk
 from tests.standins.ollama.faults import OllamaRule
 from tests.standins.ollama.models import InvalidName, full_name
 
 JSON = "application/json; charset=utf-8"
 NDJSON = "application/x-ndjson"
+WITHOUT_NAME = {
+    "/api/show": (400, "model is required"),
+    "/api/chat": (400, "model is required"),
+    "/api/delete": (400, "model is required"),
+    "/api/generate": (404, "model '' not found"),
+}
+"""What is said where no model is named; others call the name invalid."""
 
 
 class Refused(Exception):
@@ -35,7 +43,7 @@ class Reply:
         self.entry = entry
         self.body = _parsed(request)
         self.given_name = str(self.body.get("model") or self.body.get("name") or "")
-        self.model = _model(self.given_name)
+        self.model = _model(self.given_name.strip())
         entry.repo_id = self.model
 
     @property
@@ -47,24 +55,40 @@ class Reply:
         """The full name of the model asked for.
 
         Raises:
-            Refused: there is no name, or none that could be one.
+            Refused: there is no body, no name, or none that could be one.
         """
-        if self.model is None:
-            raise Refused(400, "invalid model name")
-        return self.model
+        if not self.request.body:
+            raise Refused(400, "missing request body")
+        if self.model is not None:
+            return self.model
+        path, name = self.request.path, self.given_name
+        if not name and path in WITHOUT_NAME:
+            raise Refused(*WITHOUT_NAME[path])
+        if path == "/api/delete":
+            raise Refused(400, f'name "{name}" is invalid')
+        raise Refused(400, "invalid model name")
 
-    def send_text(self, text: str, status: int = 200) -> None:
+    def keep_alive(self) -> timedelta:
+        """How long the model stays in memory; raises `Refused` where nobody can say."""
+        given = self.body.get("keep_alive")
+        try:
+            return talk.keep_alive(given)
+        except ValueError as error:
+            raise Refused(400, f'time: invalid duration "{given}"') from error
+
+    def send_text(self, text: str, status: int = 200, *, charset: bool = False) -> None:
         """Answer in plain text."""
-        self.send(text.encode(), status, "text/plain; charset=utf-8")
+        self.send(text.encode(), status, "text/plain; charset=utf-8" if charset else "text/plain")
 
     def send_json(self, value: Any, status: int = 200) -> None:
         """Answer with a JSON document."""
         self.send(json.dumps(value).encode(), status, JSON)
 
-    def send(self, data: bytes, status: int, content_type: str) -> None:
+    def send(self, data: bytes, status: int, content_type: str | None) -> None:
         """Answer with a body at hand."""
         self.entry.status, self.entry.finishing = status, True
-        top = head(status, {"Content-Type": content_type, "Content-Length": str(len(data))})
+        kind = {"Content-Type": content_type} if content_type else {}
+        top = head(status, {**kind, "Content-Length": str(len(data))})
         self.connection.send(top if self.request.method == "HEAD" else top + data)
         self.entry.bytes_sent += len(data)
 

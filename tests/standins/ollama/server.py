@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tests.standins.connections import Connection, Request
 from tests.standins.hub.records import LogEntry, Port, RequestLog, RequestRecord
 from tests.standins.loopback import LoopbackServer
 from tests.standins.ollama import talk
+from tests.standins.ollama.api import Api
 from tests.standins.ollama.faults import OllamaFault, OllamaFaultBook, OllamaRule
 from tests.standins.ollama.models import InvalidName, OllamaModel, full_name
-from tests.standins.ollama.pulls import Pull, PullFailed, line
-from tests.standins.ollama.replies import JSON, Refused, Reply, strike
+from tests.standins.ollama.replies import Refused, Reply, strike
+from tests.standins.ollama.settings import OllamaSettings
 from tests.standins.ollama.shelf import Shelf
 from tests.standins.waiting import wait_until
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-UNKNOWN_MODEL = "pull model manifest: file does not exist"
-Frames = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
-
-
-@dataclass(frozen=True, slots=True)
-class OllamaSettings:
-    """How the server behaves; with no `pull_bps` a pull is over at once."""
-
-    version: str = "0.13.5"
-    pull_bps: float | None = None
-    progress_seconds: float = 0.02
 
 
 class Ollama:
@@ -44,6 +34,7 @@ class Ollama:
         self._log = RequestLog()
         self._faults = OllamaFaultBook()
         self._shelf = Shelf()
+        self._answers = Api(self._shelf, lambda: self._settings)
         self._api = LoopbackServer(self._serve_api, host=host, port=port)
         self._registry = LoopbackServer(self._serve_registry, host=host)
 
@@ -81,6 +72,11 @@ class Ollama:
         """The models in memory now."""
         return self._shelf.loaded()
 
+    @property
+    def version(self) -> str:
+        """What the server says of itself."""
+        return self._settings.version
+
     def start(self) -> None:
         """Serve, after `stop` on the same ports."""
         self._api.start()
@@ -91,6 +87,11 @@ class Ollama:
         self._api.stop()
         self._registry.stop()
 
+    def crash(self) -> None:
+        """Be away at once; a layer that had not wholly arrived begins anew."""
+        self.stop()
+        self._shelf.blobs.forget_parts()
+
     def close(self) -> None:
         """Stop for good."""
         self._faults.clear()
@@ -99,6 +100,10 @@ class Ollama:
     def configure(self, **changes: Any) -> None:
         """Change fields of `OllamaSettings`, in force from the next request on."""
         self._settings = replace(self._settings, **changes)
+
+    def pace(self, bytes_per_second: float | None) -> None:
+        """Let pulls take their time, or none."""
+        self.configure(pull_bps=bytes_per_second)
 
     def publish(self, *models: OllamaModel) -> None:
         """Put models into the registry, in place of those of the same name."""
@@ -116,6 +121,22 @@ class Ollama:
         if model is None:
             return 0
         return sum(self._shelf.blobs.bytes_of(layer) for layer in model.layers)
+
+    def pulls(self, name: str) -> int:
+        """How often a model was pulled or begun to be."""
+        return len(self.find("/api/pull", model=name))
+
+    def kill_runner(self) -> None:
+        """Let the answer that is being written end with an error."""
+        self._answers.killed.set()
+
+    def is_pulling(self) -> bool:
+        """Whether a pull is under way."""
+        return any(record.ended is None for record in self.find("/api/pull"))
+
+    def answer(self, question: str) -> str:
+        """What every model says to a question."""
+        return "".join(talk.words(question))
 
     def find(self, path: str | None = None, *, model: str | None = None) -> list[RequestRecord]:
         """The requests for an address, a model, or both."""
@@ -186,29 +207,9 @@ class Ollama:
         )
 
     def _answer(self, port: Port, reply: Reply, rule: OllamaRule | None) -> None:
-        request = reply.request
         if port == "registry":
             return self._manifest(reply)
-        method = "GET" if request.method == "HEAD" else request.method
-        if (method, request.path) == ("POST", "/api/pull"):
-            return self._pull(reply, rule)
-        answer = self._routes().get((method, request.path))
-        if answer is None:
-            return reply.send_text("404 page not found", 404)
-        return answer(reply)
-
-    def _routes(self) -> dict[tuple[str, str], Callable[[Reply], None]]:
-        shelf, version = self._shelf, self._settings.version
-        return {
-            ("GET", "/"): lambda reply: reply.send_text("Ollama is running"),
-            ("GET", "/api/version"): lambda reply: reply.send_json({"version": version}),
-            ("GET", "/api/tags"): lambda reply: reply.send_json({"models": shelf.tags()}),
-            ("GET", "/api/ps"): lambda reply: reply.send_json({"models": shelf.running()}),
-            ("POST", "/api/show"): lambda reply: reply.send_json(self._there(reply).show()),
-            ("DELETE", "/api/delete"): self._delete,
-            ("POST", "/api/chat"): lambda reply: self._talk(reply, talk.chat_frames),
-            ("POST", "/api/generate"): lambda reply: self._talk(reply, talk.generate_frames),
-        }
+        return self._answers.answer(reply, rule)
 
     def _manifest(self, reply: Reply) -> None:
         model = self._shelf.published(_name_in_registry(reply.request.path))
@@ -216,62 +217,6 @@ class Ollama:
             error = {"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}
             return reply.send_json({"errors": [error]}, 404)
         return reply.send(model.manifest, 200, MANIFEST)
-
-    def _there(self, reply: Reply) -> OllamaModel:
-        model = self._shelf.installed().get(reply.required_model())
-        if model is None:
-            raise Refused(404, f"model '{reply.given_name}' not found")
-        return model
-
-    def _delete(self, reply: Reply) -> None:
-        self._there(reply)
-        self._shelf.delete(reply.required_model())
-        reply.send(b"", 200, JSON)
-
-    def _talk(self, reply: Reply, frames: Frames) -> None:
-        self._there(reply)
-        told = list(frames(reply.body))
-        self._shelf.use(reply.required_model(), talk.keep_alive(reply.body.get("keep_alive")))
-        if reply.streams:
-            reply.send_lines(line(frame) for frame in told)
-        else:
-            reply.send_json(talk.joined(told))
-
-    def _pull(self, reply: Reply, rule: OllamaRule | None) -> None:
-        lines = self._pull_lines(reply, self._shelf.published(reply.required_model()), rule)
-        if reply.streams:
-            return reply.send_lines(_with_error(lines))
-        try:
-            for _ in lines:
-                pass
-        except PullFailed as failed:
-            raise Refused(500, str(failed)) from failed
-        return reply.send_json({"status": "success"})
-
-    def _pull_lines(
-        self, reply: Reply, model: OllamaModel | None, rule: OllamaRule | None
-    ) -> Iterator[bytes]:
-        if model is None:
-            yield line({"status": "pulling manifest"})
-            raise PullFailed(UNKNOWN_MODEL)
-        settings = self._settings
-        yield from Pull(
-            model,
-            self._shelf.blobs,
-            reply.connection,
-            bytes_per_second=settings.pull_bps,
-            progress_seconds=settings.progress_seconds,
-            rule=rule,
-        ).lines()
-        self._shelf.put(model)
-        yield line({"status": "success"})
-
-
-def _with_error(lines: Iterator[bytes]) -> Iterator[bytes]:
-    try:
-        yield from lines
-    except PullFailed as failed:
-        yield line({"error": str(failed)})
 
 
 def _name_in_registry(path: str) -> str:

@@ -20,6 +20,14 @@ class Installed:
     modified_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model in the server's memory, where it stays when it is deleted from the disk."""
+
+    model: OllamaModel
+    until: datetime
+
+
 class Shelf:
     """The models by name; every method may be called from any thread."""
 
@@ -28,7 +36,7 @@ class Shelf:
         self._lock = threading.Lock()
         self._published: dict[str, OllamaModel] = {}
         self._installed: dict[str, Installed] = {}
-        self._loaded: dict[str, datetime] = {}
+        self._loaded: dict[str, Loaded] = {}
         self.blobs = BlobStore()
 
     def publish(self, model: OllamaModel) -> None:
@@ -57,43 +65,52 @@ class Shelf:
         """Take a model off the server, with the layers that nothing else needs."""
         with self._lock:
             del self._installed[name]
-            self._loaded.pop(name, None)
             kept = [there.model for there in self._installed.values()]
         self.blobs.keep_only({layer.digest for model in kept for layer in model.layers})
 
     def use(self, name: str, keep_alive: timedelta) -> None:
-        """Have a model in memory for a while; for no time at all unloads it."""
+        """Have an installed model in memory for a while; for no time at all unloads it."""
         with self._lock:
-            self._loaded[name] = datetime.now(UTC) + keep_alive
+            model = self._installed[name].model
+            self._loaded[name] = Loaded(model, datetime.now(UTC) + keep_alive)
 
     def loaded(self) -> list[str]:
-        """The models in memory now."""
-        moment = datetime.now(UTC)
-        with self._lock:
-            return [name for name, until in self._loaded.items() if until > moment]
+        """The models in memory now, the one that stays longest first."""
+        return [name for name, _ in self._in_memory()]
 
     def tags(self) -> list[dict[str, Any]]:
-        """The models on the server as `/api/tags` lists them."""
+        """The models on the server as `/api/tags` lists them, the latest first."""
         with self._lock:
-            there = dict(self._installed)
+            there = list(self._installed.items())
+        there.sort(key=lambda each: int(each[1].modified_at.timestamp()), reverse=True)
         return [
             {**_summary(name, each.model), "modified_at": timestamp(each.modified_at)}
-            for name, each in there.items()
+            for name, each in there
         ]
 
     def running(self) -> list[dict[str, Any]]:
-        """The models in memory as `/api/ps` lists them."""
-        there = self.installed()
+        """The models in memory as `/api/ps` lists them; the size is that in memory."""
         return [
             {
-                **_summary(name, there[name]),
-                "expires_at": timestamp(self._loaded[name]),
-                "size_vram": there[name].size_bytes,
+                **_summary(name, each.model),
+                "size": each.model.size_bytes,
+                "size_vram": each.model.size_bytes,
+                "expires_at": timestamp(each.until),
                 "context_length": 4096,
             }
-            for name in self.loaded()
-            if name in there
+            for name, each in self._in_memory()
         ]
+
+    def spelled(self, name: str) -> str:
+        """The name as an installed model has it, whatever the case of its letters."""
+        there = {each.casefold(): each for each in self.installed()}
+        return there.get(name.casefold(), name)
+
+    def _in_memory(self) -> list[tuple[str, Loaded]]:
+        moment = datetime.now(UTC)
+        with self._lock:
+            found = [(name, each) for name, each in self._loaded.items() if each.until > moment]
+        return sorted(found, key=lambda each: each[1].until, reverse=True)
 
 
 def _summary(name: str, model: OllamaModel) -> dict[str, Any]:

@@ -113,9 +113,8 @@ def show(name: str, principal: Caller, services: Current) -> Json:
 
 @router.post("/ollama/models/{name:path}/unload")
 def unload(name: str, principal: Caller, services: Current) -> Json:
-    """Give the memory of a loaded model back."""
-    services.ollama.unload(principal, name)
-    return {"name": name, "loaded": False}
+    """Give the memory of a loaded model back; a model that is answering is loaded until its end."""
+    return {"name": name, "loaded": not services.ollama.unload(principal, name)}
 
 
 @router.delete("/ollama/models/{name:path}", status_code=204)
