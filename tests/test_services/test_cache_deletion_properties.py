@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import sys
@@ -11,12 +12,13 @@ from typing import Any
 
 import pytest
 from huggingface_hub import scan_cache_dir
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.test_clients.caches import RepoMaker, content_bytes, picture, share
 from tests.test_services.cache_kit import ADMIN, CacheKit, two_revisions
 from yipyap_core.domain.deletion import PlanKind, PlanRequest
+from yipyap_core.domain.models import ModelSpec
 
 PRUNE = PlanRequest(PlanKind.PRUNE)
 
@@ -28,12 +30,15 @@ def assert_sound(cache_dir: Path) -> None:
 # properties
 
 CONTENTS = st.integers(0, 5)
-FILES = st.dictionaries(st.sampled_from(["a.bin", "s/b.bin", "s/t/c.json", "d.txt"]), CONTENTS)
+NAMES = ["a.bin", "s/b.bin", "s/t/c.json", "d.txt", "model.safetensors", "pytorch_model.bin"]
+FILES = st.dictionaries(st.sampled_from(NAMES), CONTENTS)
 REVISION = st.tuples(FILES, st.lists(st.sampled_from(["main", "v1", "refs/pr/1"]), unique=True))
 REPOSITORY = st.fixed_dictionaries(
     {
         "revisions": st.lists(REVISION, max_size=3),
         "links": st.booleans(),
+        "listed": st.booleans(),
+        "guest": st.booleans(),
         "orphans": st.lists(CONTENTS, max_size=2),
         "partials": st.integers(0, 2),
         "shared": st.sets(CONTENTS, max_size=2),
@@ -43,7 +48,7 @@ CACHE = st.lists(REPOSITORY, min_size=1, max_size=3)
 
 
 def build(cache_dir: Path, repositories: list[dict[str, Any]]) -> list[RepoMaker]:
-    makers = []
+    makers: list[RepoMaker] = []
     for number, wanted in enumerate(repositories):
         repo = RepoMaker(cache_dir, f"org/name-{number}")
         (repo.root / "snapshots").mkdir(parents=True)
@@ -52,7 +57,9 @@ def build(cache_dir: Path, repositories: list[dict[str, Any]]) -> list[RepoMaker
             free = tuple(ref for ref in refs if ref not in taken)
             taken.update(free)
             contents = {name: bytes([65 + one]) * (one * 100 + 1) for name, one in files.items()}
-            repo.commit(contents, refs=free, links=wanted["links"])
+            commit = repo.commit(contents, refs=free, links=wanted["links"])
+            if wanted["listed"]:
+                repo.listing(commit, contents)
         for one in wanted["orphans"]:
             repo.blob(bytes([97 + one]) * (one * 10 + 1))
         for one in range(wanted["partials"]):
@@ -61,26 +68,35 @@ def build(cache_dir: Path, repositories: list[dict[str, Any]]) -> list[RepoMaker
             content = bytes([65 + one]) * (one * 100 + 1)
             blob = repo.blob(content)
             share(repo, blob, f"{one:064x}")
+        if makers and wanted["guest"]:
+            _link_into(makers[-1], repo)
         makers.append(repo)
     return makers
 
 
+def _link_into(owner: RepoMaker, guest: RepoMaker) -> None:
+    """Let a name of one repository lead to a blob of another one."""
+    snapshots = sorted((guest.root / "snapshots").iterdir())
+    blobs = sorted(owner.root.glob("blobs/*[0-9a-f]"))
+    if snapshots and blobs:
+        (snapshots[0] / "guest.bin").symlink_to(blobs[0])
+
+
 @given(
     repositories=CACHE,
-    kind=st.sampled_from(
-        [PlanKind.EVERYTHING, PlanKind.PRUNE, PlanKind.REPOSITORY, PlanKind.REVISION]
-    ),
+    kind=st.sampled_from(PlanKind),
     choice=st.integers(0, 8),
     purge=st.booleans(),
 )
+@settings(max_examples=60)
 def test_freed_bytes_are_exact_and_nothing_that_stays_loses_anything(
     repositories: list[dict[str, Any]], kind: PlanKind, choice: int, purge: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         cache_dir = Path(folder) / "hub"
         makers = build(cache_dir, repositories)
-        kit = CacheKit(cache_dir)
-        request = _request(kind, makers, choice)
+        kit = _kit(cache_dir, makers, choice)
+        request = _request(kit, kind, makers, choice)
         before, size = picture(cache_dir), content_bytes(cache_dir)
         soundness = len(scan_cache_dir(cache_dir).warnings)
 
@@ -100,14 +116,51 @@ def test_freed_bytes_are_exact_and_nothing_that_stays_loses_anything(
             assert kit.service.info(ADMIN).total_size_bytes == total
 
 
-def _request(kind: PlanKind, makers: list[RepoMaker], choice: int) -> PlanRequest:
+def _kit(cache_dir: Path, makers: list[RepoMaker], choice: int) -> CacheKit:
+    """Now and then one or two registered models come from a repository."""
+    repo_id = makers[choice % len(makers)].repo_id
+    wanted = {"first": ("a.bin", "d.txt"), "second": ("d.txt", "s/*")}
+    specs = [ModelSpec(name, name, "", repo_id, 1, "mit", one) for name, one in wanted.items()]
+    kit = CacheKit(cache_dir, models=tuple(specs[: choice % 3]))
+    kit.now = dt.datetime.now(dt.UTC) + dt.timedelta(days=100)
+    return kit
+
+
+def _request(kit: CacheKit, kind: PlanKind, makers: list[RepoMaker], choice: int) -> PlanRequest:
     repo = makers[choice % len(makers)]
     commits = sorted(path.name for path in (repo.root / "snapshots").iterdir())
     if kind is PlanKind.REVISION and commits:
         return PlanRequest(kind, repo.folder, commits[choice % len(commits)])
-    if kind in {PlanKind.REVISION, PlanKind.REPOSITORY}:
+    if kind is PlanKind.MODEL and kit.models:
+        return PlanRequest(kind, choices=(kit.models[0].id,))
+    if kind is PlanKind.DAMAGED:
+        return PlanRequest(kind, repo.folder, choices=_every_other(_stored(repo), choice))
+    if kind is PlanKind.RECLAIM:
+        return PlanRequest(kind, choices=_every_other(_suggested(kit), choice))
+    if kind in {PlanKind.REVISION, PlanKind.REPOSITORY, PlanKind.MODEL}:
         return PlanRequest(PlanKind.REPOSITORY, repo.folder)
     return PlanRequest(kind)
+
+
+def _stored(repo: RepoMaker) -> list[str]:
+    """Every blob and every file that lies in a snapshot itself."""
+    blobs, names = repo.root.glob("blobs/*"), repo.root.glob("snapshots/**/*")
+    own = (path for path in names if path.is_file() and not path.is_symlink())
+    return sorted(path.relative_to(repo.root).as_posix() for path in (*blobs, *own))
+
+
+def _suggested(kit: CacheKit) -> list[str]:
+    """Each suggestion promises what its plan frees."""
+    found = kit.service.reclaimable(ADMIN)
+    for one in found:
+        request = PlanRequest(PlanKind.RECLAIM, choices=(one.id,))
+        assert kit.service.deletion.plan(ADMIN, request).freed_bytes == one.bytes
+    return [one.id for one in found]
+
+
+def _every_other(found: list[str], choice: int) -> tuple[str, ...]:
+    """All, or every second, or every third."""
+    return tuple(found[choice % 2 :: choice % 3 + 1])
 
 
 def _assert_survivors_are_whole(cache_dir: Path, before: dict[str, str]) -> None:

@@ -50,8 +50,11 @@ def pickle_twins(names: Iterable[str]) -> list[str]:
 
     `pytorch_model` is the name under which transformers writes what is `model` in safetensors.
     """
-    paths = [PurePosixPath(name) for name in names]
+    weights = (name for name in names if name.endswith((".safetensors", *PICKLES)))
+    paths = [PurePosixPath(name) for name in weights]
     safe = _whole_weights(path for path in paths if path.suffix == ".safetensors")
+    if not safe:
+        return []
     return sorted(
         str(path)
         for path in paths
