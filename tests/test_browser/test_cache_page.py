@@ -199,6 +199,7 @@ def test_verify_finds_a_damaged_file_and_fetches_just_that(
     expect(damage).to_contain_text("1 damaged file")
     expect(damage).to_contain_text("small.bin wrong content")
     press_button(damage, "Fetch just these files again")
+    expect(damage).to_contain_text("1 damaged file fetched again and verified")
     expect(damage).to_contain_text("small.bin wrong content 10 B fetched again and verified")
     expect(damage.get_by_role("button", name="Fetch just these files again")).to_have_count(0)
     assert blob.read_bytes() == b"q" * 10
