@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from huggingface_hub import snapshot_download
 from playwright.sync_api import Locator, expect
+from streamlit.util import calc_hash
 
-from tests.browser import Server, Visit, Visitor, fresh_server, press
+from tests.browser import PASSWORD, Server, Visit, Visitor, fresh_server, press
+from tests.standins.hub import Pattern, Stall
+from tests.standins.waiting import wait_until
+from tests.streamlit_client import StreamlitClient
 from tests.test_clients.caches import RepoMaker, content_bytes, picture
-from yipyap_core.domain.users import Role
+from yipyap_core.domain.users import SYSTEM, Role
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -199,6 +205,7 @@ def test_verify_finds_a_damaged_file_and_fetches_just_that(
     expect(damage).to_contain_text("1 damaged file")
     expect(damage).to_contain_text("small.bin wrong content")
     press_button(damage, "Fetch just these files again")
+    expect(damage).to_contain_text("1 damaged file fetched again and verified")
     expect(damage).to_contain_text("small.bin wrong content 10 B fetched again and verified")
     expect(damage.get_by_role("button", name="Fetch just these files again")).to_have_count(0)
     assert blob.read_bytes() == b"q" * 10
@@ -223,6 +230,58 @@ def test_a_repair_that_fails_stays_on_the_page_with_its_files(
     expect(damage).to_contain_text(f"hf download {VIT} model.safetensors --revision")
     expect(damage.get_by_role("button", name="Fetch just these files again")).to_be_visible()
     assert blob.read_bytes() == b"4" * 500_000
+
+
+def call(house: Server, method: str, address: str, json: object = None) -> dict[str, Any]:
+    """Ask the API as alice."""
+    data = {"username": "alice", "password": PASSWORD}
+    token = requests.post(f"{house.url}/api/token", data=data, timeout=10).json()["access_token"]
+    answer = requests.request(
+        method,
+        f"{house.url}/api/hf-cache/{address}",
+        json=json,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=10,
+    )
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def press_when_demoted(house: Server, name: str, key: str) -> None:
+    """Load the page as an administrator, press one of its buttons as a user."""
+    house.add(name, Role.ADMIN)
+    with StreamlitClient(
+        house.port, cookie=f"yipyap_session={house.cookie_of(name)}", path="hf-cache"
+    ) as client:
+        button = client.load("hf-cache").button_id(key)
+        house.accounts.update_user(SYSTEM, name, role=Role.USER)
+        client.press(button, page_script_hash=calc_hash("hf-cache"))
+
+
+def test_stale_buttons_of_a_demoted_administrator_neither_repair_nor_cancel(
+    house: Server, cache_dir: Path
+) -> None:
+    commit = house.hub.add_repo("org/slow", {"big.safetensors": Pattern(3_000_000)})
+    snapshot_download("org/slow", cache_dir=cache_dir, endpoint=house.hub.endpoint)
+    blob = cache_dir / "models--org--slow" / "snapshots" / commit / "big.safetensors"
+    blob.resolve().write_bytes(b"r" * 3_000_000)
+    verify_id = call(house, "POST", "verify", {})["verify_id"]
+    wait_until(
+        lambda: bool(call(house, "GET", f"verify/{verify_id}")["finished"]),
+        timeout_seconds=30,
+        last=list,
+    )
+    stall = house.hub.inject(Stall(after_bytes=1_000_000), path="big.safetensors")
+
+    press_when_demoted(house, "dora", f"repair-{verify_id}")
+    assert call(house, "GET", f"repairs?verify_id={verify_id}")["repairs"] == []
+
+    [begun] = call(house, "POST", f"verify/{verify_id}/repair")["repairs"]
+    press_when_demoted(house, "dina", f"stop-{begun['repair_id']}")
+    assert call(house, "GET", f"repairs/{begun['repair_id']}")["status"] == "downloading"
+    assert call(house, "POST", f"repairs/{begun['repair_id']}/cancel")["phase"] == "cancelled"
+    stall.release()
+    house.hub.clear_faults()
 
 
 def test_reclaim_makes_one_plan_of_the_chosen(

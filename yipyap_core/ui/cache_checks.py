@@ -104,15 +104,14 @@ def _draw_ended(services: Services, principal: Principal, check: VerifyView) -> 
 
 def _draw_damage(services: Services, principal: Principal, check: VerifyView) -> None:
     found = check.report.mismatches
-    repairs = services.cache.repair.repairs(principal, check.verify_id)
-    states = {(one.repo_id, one.commit): one for one in repairs}
+    repairs = cache_repairs.latest(services.cache.repair.repairs(principal, check.verify_id))
     with st.container(border=True, gap="xsmall", key=f"damage-{check.verify_id}"):
-        st.markdown(f":red[:material/error:] **{formats.count(len(found), 'damaged file')}**")
+        st.markdown(cache_repairs.heading(check, repairs))
         for one in found[:SHOWN_MISMATCHES]:
-            st.markdown(_line(one) + cache_repairs.state(states.get((one.repo_id, one.commit))))
+            st.markdown(_line(one) + cache_repairs.state(repairs.get(cache_repairs.place(one))))
         if len(found) > SHOWN_MISMATCHES:
             st.caption(f"and {len(found) - SHOWN_MISMATCHES} more")
-        cache_repairs.draw_failed(repairs)
+        cache_repairs.draw_failed(repairs.values())
         with st.container(horizontal=True):
             if cache_repairs.is_wanted(check, repairs):
                 cache_repairs.draw_button(check)

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.jobs import Phase, Progress
 from yipyap_core.domain.users import Principal
+from yipyap_core.domain.verification import Mismatch
 from yipyap_core.services.cache_repair import Repair
 from yipyap_core.services.cache_verify import VerifyView
 from yipyap_core.services.container import Services, current
@@ -22,6 +23,8 @@ WORDS: Final = {
     DownloadState.COMPLETED: " :green[fetched again and verified]",
 }
 SHOWN_FILES: Final = 5
+
+Place = tuple[str, str, str]
 
 
 def draw_running(services: Services, principal: Principal) -> Mapping[str, DeltaGenerator]:
@@ -56,17 +59,42 @@ def checks_with_open_repairs(services: Services, principal: Principal) -> set[st
     return {one.verify_id for one in repairs if _is_open(one)}
 
 
+def place(one: Mismatch | Repair) -> Place:
+    """What a repair is for: the kind and name of a repository, and the commit."""
+    return one.repo_type, one.repo_id, one.commit
+
+
+def latest(repairs: Iterable[Repair]) -> Mapping[Place, Repair]:
+    """The last repair of each place; they come the latest first."""
+    found: dict[Place, Repair] = {}
+    for one in repairs:
+        found.setdefault(place(one), one)
+    return found
+
+
+def heading(check: VerifyView, repairs: Mapping[Place, Repair]) -> str:
+    """How many files are damaged, or were until all of them were fetched again."""
+    found = check.report.mismatches
+    ends = {one.status.status for one in repairs.values()}
+    if ends == {DownloadState.COMPLETED} and {place(one) for one in found} <= repairs.keys():
+        counted = formats.count(len(found), "damaged file")
+        return f":green[:material/verified:] **{counted} fetched again and verified**"
+    return f":red[:material/error:] **{formats.count(len(found), 'damaged file')}**"
+
+
 def state(repair: Repair | None) -> str:
     """What has become of a damaged file, as the end of its line."""
     return WORDS.get(repair.status.status, "") if repair else ""
 
 
-def is_wanted(check: VerifyView, repairs: Iterable[Repair]) -> bool:
+def is_wanted(check: VerifyView, repairs: Mapping[Place, Repair]) -> bool:
     """Whether something damaged is neither repaired nor being fetched."""
-    places = {(one.repo_id, one.commit) for one in check.report.mismatches}
-    cared = {(one.repo_id, one.commit) for one in repairs if one.status.status in WORDS}
-    paused = any(one.status.phase is Phase.PAUSED for one in repairs)
-    return paused or not places <= cared
+    moving = {
+        where
+        for where, one in repairs.items()
+        if one.status.status in WORDS and one.status.phase is not Phase.PAUSED
+    }
+    return not {place(one) for one in check.report.mismatches} <= moving
 
 
 def draw_button(check: VerifyView) -> None:
