@@ -43,10 +43,14 @@ def test_what_is_kept_is_what_streamlit_makes(made: Any, section: str) -> None:
 def test_options_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     theme_message.keep()
     theme_message.keep()
-    kept, asked = getattr(app_session, theme_message.MAKER), []
-    monkeypatch.setattr(
-        config, "get_options_for_section", lambda section: asked.append(section) or {"font": "x"}
-    )
+    kept = getattr(app_session, theme_message.MAKER)
+    asked: list[str] = []
+
+    def options(section: str) -> dict[str, str]:
+        asked.append(section)
+        return {"font": "x"}
+
+    monkeypatch.setattr(config, "get_options_for_section", options)
 
     for _ in range(3):
         kept(CustomThemeConfig())
