@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,17 @@ from yipyap_core.stores.engine import migrate, open_engine
 PASSWORD = "correct horse battery"
 ROUNDS = 4  # the least that bcrypt knows
 HERE = "127.0.0.1"
+
+LOSSES: dict[str, Callable[[AccountsService, str], object]] = {
+    "demoted": lambda accounts, name: accounts.update_user(SYSTEM, name, role=Role.USER),
+    "disabled": lambda accounts, name: accounts.update_user(SYSTEM, name, disabled=True),
+    "deleted": lambda accounts, name: accounts.remove_user(SYSTEM, name),
+    "signed out": lambda accounts, name: accounts.sign_out(name),
+    "password changed": lambda accounts, name: accounts.update_user(
+        SYSTEM, name, password="another horse battery"
+    ),
+}
+"""After each of these a sign-in of before counts no more; a replayed cookie is one signed out."""
 
 
 @dataclass

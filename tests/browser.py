@@ -32,7 +32,7 @@ from tests.standins.hub import Hub
 from tests.standins.ollama import Ollama, OllamaModel
 from tests.standins.repositories import seed
 from yipyap_core.domain.users import SYSTEM, Role
-from yipyap_core.services.accounts import AccountsService, open_accounts
+from yipyap_core.services.accounts import AccountsService, open_accounts, utc_now
 from yipyap_core.settings import Settings
 from yipyap_core.stores.engine import migrate, open_engine
 
@@ -42,6 +42,7 @@ CHEAP_ROUNDS = 4
 START_SECONDS = 60.0
 PATIENCE_MILLISECONDS = 25_000
 """Two busy cores are shared by browser, server and stand-ins."""
+A_DAY = dt.timedelta(days=1)
 SCRIPT_STATE = "data-test-script-state"
 
 CHROMIUM_ARGUMENTS = (
@@ -89,20 +90,24 @@ class Server:
     @functools.cached_property
     def accounts(self) -> AccountsService:
         """The accounts of the server's own store, seen from outside of its process."""
+        return self.accounts_at(utc_now)
+
+    def accounts_at(self, clock: Callable[[], dt.datetime]) -> AccountsService:
+        """The same accounts at another time."""
         settings = Settings(home=self.folder / "state")
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         engine = open_engine(settings.store_url)
         migrate(engine)
-        return open_accounts(settings, engine, rounds=CHEAP_ROUNDS)
+        return open_accounts(settings, engine, clock=clock, rounds=CHEAP_ROUNDS)
 
     def add(self, username: str, role: Role) -> str:
         """Make an account with the usual password; returns its name."""
         self.accounts.add_user(SYSTEM, username, username.capitalize(), role, PASSWORD)
         return username
 
-    def cookie_of(self, username: str) -> str:
-        """A sign-in cookie's value, as the server itself would write it."""
-        expiry = dt.datetime.now() + dt.timedelta(days=1)
+    def cookie_of(self, username: str, *, life: dt.timedelta = A_DAY) -> str:
+        """A sign-in cookie's value, as the server wrote it when `life` was left of its day."""
+        expiry = dt.datetime.now() + life
         claims = {"username": username, "exp_date": expiry.timestamp()}
         return jwt.encode(claims, self.accounts.cookie_key(), algorithm="HS256")
 

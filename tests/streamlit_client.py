@@ -27,6 +27,16 @@ class Run:
         return "\n".join(part for message in self.messages for part in _strings(message))
 
     @property
+    def drawn(self) -> set[str]:
+        """The lines of all elements and of the navigation: what a visitor could see.
+
+        Not what frames the messages: the ids of runs and fragments, and the greeting of a run,
+        which repeats the navigation that this tab was sent before.
+        """
+        contents = [content for message in self.messages for content in _contents(message)]
+        return {line for one in contents for text in _strings(one) for line in text.splitlines()}
+
+    @property
     def fragment_ids(self) -> list[str]:
         """Fragments that the server asked to be run again by a timer."""
         return [
@@ -44,6 +54,17 @@ class Run:
             for delta in deltas
             if delta.new_element.WhichOneof("type") == "component_instance"
         }
+
+    @property
+    def page_script_hash(self) -> str:
+        """What the server calls the page that was drawn; a browser sends it back with each ask."""
+        sessions = [one for one in self.messages if one.WhichOneof("type") == "new_session"]
+        return str(sessions[-1].new_session.page_script_hash)
+
+    @property
+    def button_ids(self) -> list[str]:
+        """Widget ids of all buttons, in the order in which they were drawn."""
+        return [found for message in self.messages if (found := _button_id(message, ""))]
 
     def button_id(self, key: str) -> str:
         """Widget id of the button with this key."""
@@ -84,9 +105,9 @@ class StreamlitClient:
         """Ask for a page as a browser does that has just been opened."""
         return self._rerun(page_name=page_name, page_script_hash=page_script_hash)
 
-    def poll(self, fragment_id: str) -> Run:
+    def poll(self, fragment_id: str, *, page_script_hash: str = "") -> Run:
         """Run one fragment again, as its timer does."""
-        return self._rerun(fragment_id=fragment_id)
+        return self._rerun(fragment_id=fragment_id, page_script_hash=page_script_hash)
 
     def press(self, widget_id: str, *, page_script_hash: str = "") -> Run:
         """Press a button of an earlier run."""
@@ -141,10 +162,23 @@ class StreamlitClient:
 
 
 def _button_id(message: ForwardMsg, key: str) -> str:
-    """Widget id of the button with this key, if that is what the message brings."""
+    """Widget id of the button with this key, if that is what the message brings; "": of any."""
     is_delta = message.WhichOneof("type") == "delta"
     found: str = message.delta.new_element.button.id if is_delta else ""
-    return found if found.endswith(f"-{key}") else ""
+    return found if found.endswith(f"-{key}" if key else "") else ""
+
+
+def _contents(message: ForwardMsg) -> list[Any]:
+    """The parts of a message that end up on the screen."""
+    match message.WhichOneof("type"):
+        case "delta":
+            return [message.delta.new_element, message.delta.add_block]
+        case "navigation":
+            return [message.navigation]
+        case "page_config_changed":
+            return [message.page_config_changed]
+        case _:
+            return []
 
 
 def _goes_on(message: ForwardMsg) -> bool:

@@ -15,9 +15,10 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from starlette.routing import Mount
 
+from tests.accounts import LOSSES
 from tests.test_api.world import World, open_world, populate
 from yipyap_core.api.access import EXCEPTIONS, Access, Guard, access_of
-from yipyap_core.domain.users import SYSTEM, Role
+from yipyap_core.domain.users import Role
 
 Address = tuple[str, str]
 
@@ -188,24 +189,8 @@ def _then(visitor: Visitor, change: Callable[[World], object]) -> Visitor:
     return come
 
 
-def _demote(world: World) -> None:
-    world.people.accounts.update_user(SYSTEM, "bob", role=Role.USER)
-
-
-def _disable(world: World) -> None:
-    world.people.accounts.update_user(SYSTEM, "bob", disabled=True)
-
-
-def _delete(world: World) -> None:
-    world.people.accounts.remove_user(SYSTEM, "bob")
-
-
-def _new_password(world: World) -> None:
-    world.people.accounts.update_user(SYSTEM, "bob", password="another horse battery")
-
-
-def _sign_out(world: World) -> None:
-    world.people.accounts.sign_out("bob")
+def _lose(loss: str) -> Callable[[World], object]:
+    return lambda world: LOSSES[loss](world.people.accounts, "bob")
 
 
 def _expire(world: World) -> None:
@@ -237,20 +222,13 @@ STRANGERS: dict[str, Visitor] = {
     "the token as a cookie": lambda world: world.with_cookie(world.people.bearer("ada")),
     "password in the header": _header("Basic YWRhOmNvcnJlY3Q="),
     "an empty token beside a good cookie": _header("Bearer "),
-    "deleted": _then(_bearer("bob"), _delete),
-    "deleted, cookie": _then(_cookie("bob"), _delete),
-    "deleted, personal token": _then(_personal("bob"), _delete),
-    "disabled": _then(_bearer("bob"), _disable),
-    "disabled, cookie": _then(_cookie("bob"), _disable),
-    "disabled, personal token": _then(_personal("bob"), _disable),
-    "demoted, token of before": _then(_bearer("bob"), _demote),
-    "demoted, cookie of before": _then(_cookie("bob"), _demote),
     "expired": _then(_bearer("bob"), _expire),
     "expired, cookie": _then(_cookie("bob"), _expire),
     "expired, personal token": _then(_personal("bob"), _expire),
-    "signed out": _then(_bearer("bob"), _sign_out),
-    "replayed cookie": _then(_cookie("bob"), _sign_out),
-    "password changed": _then(_bearer("bob"), _new_password),
+    "deleted, personal token": _then(_personal("bob"), _lose("deleted")),
+    "disabled, personal token": _then(_personal("bob"), _lose("disabled")),
+    **{f"{loss}, token of before": _then(_bearer("bob"), _lose(loss)) for loss in LOSSES},
+    **{f"{loss}, cookie of before": _then(_cookie("bob"), _lose(loss)) for loss in LOSSES},
 }
 
 MEMBERS: dict[str, Visitor] = {
@@ -259,7 +237,7 @@ MEMBERS: dict[str, Visitor] = {
     "guest, personal token": _personal("gus"),
     "user, personal token": _personal("eve"),
     "administrator, personal token of a user": _personal("ada", Role.USER),
-    "demoted, personal token of before": _then(_personal("bob"), _demote),
+    "demoted, personal token of before": _then(_personal("bob"), _lose("demoted")),
 }
 
 ADMINISTRATORS: dict[str, Visitor] = {
