@@ -128,6 +128,27 @@ def test_a_pull_is_watched_to_its_end_and_survives_the_browser(
     expect(model(again, "gemma3:4b")).to_be_visible()
 
 
+def test_a_pull_waits_for_a_service_that_is_away(
+    house: Server, visit: Visit, ollama: Ollama
+) -> None:
+    ollama.publish(OllamaModel("phi:3b", 40_000_000), OllamaModel("phi:7b", 40_000_000))
+    ollama.configure(pull_bps=1_000_000)
+    visitor = open_page(visit, house)
+    pull(visitor, "phi:3b, phi:7b")
+    row, other = pull_rows(visitor, "phi:3b"), pull_rows(visitor, "phi:7b")
+    wait_until(lambda: percent(row) > 0 and percent(other) > 0, "bytes have arrived")
+    ollama.stop()
+    expect(row).to_contain_text("Waiting for Ollama")
+    expect(row).to_contain_text("goes on by itself when it answers again")
+    press(other.get_by_role("button", name="Cancel"))
+    expect(other).to_contain_text("Cancelled")
+    ollama.configure(pull_bps=None)
+    ollama.start()
+    expect(row).to_contain_text("Completed")
+    expect(model(visitor, "phi:3b")).to_be_visible()
+    expect(other).to_contain_text("Cancelled")
+
+
 def test_a_pull_can_be_cancelled_and_retried(house: Server, visit: Visit, ollama: Ollama) -> None:
     ollama.publish(OllamaModel("mistral:7b", 40_000_000))
     ollama.configure(pull_bps=1_000_000)

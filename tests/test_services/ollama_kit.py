@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.standins.ollama import AnyOllama
@@ -14,7 +14,7 @@ from yipyap_core.clients.ollama_registry import OllamaRegistry
 from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.jobs import JobKind
 from yipyap_core.domain.users import Principal, Role
-from yipyap_core.jobs.clock import SystemClock
+from yipyap_core.jobs.clock import Clock, SystemClock
 from yipyap_core.jobs.retry import RetryPolicy
 from yipyap_core.jobs.runner import JobRunner
 from yipyap_core.services.ollama import OllamaChoice, OllamaService, connector
@@ -37,6 +37,7 @@ class OllamaKit:
     ollama: AnyOllama
     retries: int = 1
     disabled: bool = False
+    clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
         self.base_url = self.ollama.base_url
@@ -48,7 +49,7 @@ class OllamaKit:
             self.jobs,
             {JobKind.OLLAMA_PULL: OllamaPullWorker(connector(self.choice))},
             2,
-            SystemClock(),
+            self.clock,
             retry=RetryPolicy(max_retries=self.retries, base_seconds=0.05),
         )
         self.pulls = OllamaPulls(
@@ -74,7 +75,7 @@ class OllamaKit:
             self.runner.stop()
 
     def again(self) -> OllamaKit:
-        return OllamaKit(self.folder, self.ollama, self.retries)
+        return OllamaKit(self.folder, self.ollama, self.retries, clock=self.clock)
 
     def wait(self, pull: PullView, until: Callable[[PullView], bool]) -> PullView:
         """Look at a pull until it is as wanted."""

@@ -61,28 +61,6 @@ def test_a_broken_line_is_asked_for_again_and_goes_on(kit: OllamaKit, ollama: Ol
 
 
 @EITHER
-def test_a_service_that_is_killed_is_asked_again(tmp_path: Path, ollama: AnyOllama) -> None:
-    ollama.publish(LLAMA)
-    ollama.inject(PullStall(after_bytes=2_000_000), count=1)
-    with OllamaKit(tmp_path, ollama, retries=8).running() as kit:
-        pull = kit.pulls.start(ADMIN, "llama2:7b")
-        kit.wait(pull, lambda one: one.status.progress.bytes_done >= 1_900_000)
-        ollama.crash()
-        kept = ollama.pulled_bytes("llama2:7b")
-        ollama.start()
-        seen: list[int] = []
-        done = kit.wait(
-            pull, lambda one: note(seen, one.status.progress.bytes_done) and has_ended(one)
-        )
-
-    assert done.status.status is DownloadState.COMPLETED
-    assert done.status.progress.bytes_done == LLAMA.total_bytes
-    assert 1_300_000 < kept < 1_400_000  # the layers that were whole, and no part of another
-    assert seen == sorted(seen)
-    assert "retry" in [event.kind for event in kit.jobs.events(pull.pull_id)]
-
-
-@EITHER
 def test_a_registry_that_fails_for_a_moment_is_asked_again(
     kit: OllamaKit, ollama: AnyOllama
 ) -> None:
@@ -152,6 +130,21 @@ def test_a_cancelled_pull_goes_on_where_it_was(kit: OllamaKit, ollama: AnyOllama
     assert kept >= 1_900_000
     assert again.status.status is DownloadState.COMPLETED
     assert "llama2:7b" in ollama.installed
+
+
+def test_a_line_that_breaks_again_and_again_fails_and_says_what_to_do(
+    kit: OllamaKit, ollama: Ollama
+) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(PullCut(after_bytes=0))
+
+    error = kit.ended(kit.pulls.start(ADMIN, "llama2:7b")).status.error
+
+    assert error is not None
+    assert error.message == f"The connection to {ollama.base_url} broke."
+    assert (error.code, error.retryable) == ("connection_lost", True)
+    assert error.hint == "Retry: Ollama goes on from the layers that it has."
+    assert ollama.pulls("llama2:7b") == 2
 
 
 def test_unknown_statuses_are_noted_and_change_nothing(kit: OllamaKit, ollama: Ollama) -> None:
@@ -240,23 +233,3 @@ def test_an_earlier_pull_that_ends_late_is_no_failure(kit: OllamaKit, ollama: Ol
     done = kit.ended(kit.pulls.start(ADMIN, "llama2:7b"))
 
     assert done.status.status is DownloadState.COMPLETED
-
-
-def test_a_service_that_is_stopped_keeps_the_layers_that_were_whole(
-    kit: OllamaKit, ollama: Ollama
-) -> None:
-    ollama.publish(LLAMA)
-    ollama.inject(PullStall(after_bytes=2_000_000), count=1)
-    pull = kit.pulls.start(ADMIN, "llama2:7b")
-    kit.wait(pull, lambda one: one.status.progress.bytes_done >= 1_900_000)
-
-    ollama.stop()
-    kept = ollama.pulled_bytes("llama2:7b")
-    failed = kit.ended(pull)
-    ollama.start()
-    again = kit.ended(kit.pulls.retry(ADMIN, failed.pull_id))
-
-    assert kept > 1_300_000
-    assert failed.status.error is not None
-    assert failed.status.error.message == "Ollama service not available"
-    assert again.status.status is DownloadState.COMPLETED

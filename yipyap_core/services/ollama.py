@@ -158,6 +158,8 @@ class OllamaService:
         if seen.status.available != before:
             log.info("the Ollama service %s", "is away" if before else "is back")
         self._seen = (self._monotonic(), seen.status)
+        if seen.status.available:
+            self.pulls.go_on()
         return seen
 
     def _ask(self) -> OllamaOverview:

@@ -1,33 +1,35 @@
 """Pulls of Ollama models as jobs: our server holds the stream, whatever browsers do.
 
 The service goes on from the layers that it has, so a pull that was interrupted is only asked for
-again.
+again, and one whose service is away waits for it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from yipyap_core.clients.ollama import OllamaClient, OllamaPull
-from yipyap_core.clients.ollama_faults import PASSING, OllamaRefusal
+from yipyap_core.clients.ollama_faults import PASSING, NoOllama, OllamaRefusal
 from yipyap_core.domain.downloads import DownloadStatus
 from yipyap_core.domain.jobs import Job, JobKind, Phase
-from yipyap_core.domain.ollama import PullFrame, full_name, parse_model_name
+from yipyap_core.domain.ollama import full_name, parse_model_name
 from yipyap_core.domain.users import Principal
 from yipyap_core.errors import (
     ConnectionLost,
     DownloadsDisabled,
     InvalidName,
-    OllamaUnavailable,
+    NotRunning,
     UnknownJob,
 )
-from yipyap_core.jobs.meter import Meter
 from yipyap_core.jobs.runner import JobRunner
 from yipyap_core.jobs.work import JobContext
 from yipyap_core.services.download_statuses import status_of_job
 from yipyap_core.services.events import EventBus
+from yipyap_core.services.ollama_tally import PullTally
+from yipyap_core.services.ollama_waiting import Patience, is_waiting
 from yipyap_core.stores.jobs import JobStore
 
 RECENT = 50
@@ -46,10 +48,10 @@ PHASES = (
 
 
 class PullInterrupted(ConnectionLost):
-    """The stream broke; the layers that arrived stay with the service."""
+    """The stream broke, though the service answers; the layers that arrived stay there."""
 
     code = "connection_lost"
-    hint = "It is asked for again by itself; Ollama goes on from the layers that it has."
+    hint = "Retry: Ollama goes on from the layers that it has."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,55 +62,8 @@ class PullView:
     name: str
     actor: str
     status: DownloadStatus
-
-
-class PullTally:
-    """Sums the progress of all layers; what was counted once is not taken back."""
-
-    def __init__(self, meter: Meter, job: Job) -> None:
-        """Go on from what an earlier attempt had reached."""
-        self._meter = meter
-        self._total_before = job.progress.bytes_total
-        self._layers: dict[str, tuple[int, int]] = {}
-        self._whole: set[str] = set()
-
-    def add(self, frame: PullFrame) -> None:
-        """Count one line of the stream."""
-        digest, completed = frame.digest, frame.completed_bytes or 0
-        if digest is None:
-            return
-        total, done = self._layers.get(digest, (0, 0))
-        wider = max(total, frame.total_bytes or 0)
-        self._layers[digest] = (wider, max(done, completed))
-        if wider != total:
-            self._replan()
-        elif completed > done:
-            self._meter.add_bytes(completed - done)
-        self._meter.file_started(digest.removeprefix("sha256:")[:12])
-        if completed >= wider > 0 and digest not in self._whole:
-            self._whole.add(digest)
-            self._meter.file_done()
-
-    def finish(self) -> None:
-        """Show what there is as all there is."""
-        total = sum(layer for layer, _ in self._layers.values())
-        self._set(total, total)
-
-    def _replan(self) -> None:
-        """Count a further layer, with what of it was there before this pull."""
-        total = sum(layer for layer, _ in self._layers.values())
-        done = sum(done for _, done in self._layers.values())
-        shown = self._meter.snapshot().bytes_done
-        self._set(max(total, self._total_before), max(done, shown))
-
-    def _set(self, bytes_total: int, kept_bytes: int) -> None:
-        self._meter.set_plan(
-            bytes_total=bytes_total,
-            files_total=len(self._layers),
-            kept_bytes=kept_bytes,
-            kept_files=len(self._whole),
-        )
-        self._meter.add_kept_bytes(kept_bytes)
+    waits: bool = False
+    """Whether it rests until the service, which is away, answers again."""
 
 
 class OllamaPullWorker:
@@ -119,8 +74,14 @@ class OllamaPullWorker:
         self._connect = connect
 
     def __call__(self, context: JobContext) -> None:
-        """Follow the stream to its end; raises `ConnectionLost` where another try may help."""
+        """Follow the stream to its end.
+
+        Raises `ConnectionLost` where another try may help, and `Postponed` while the service is
+        away.
+        """
         context.phase(Phase.RESOLVING)
+        patience = Patience(context)
+        patience.expect(self._connect())
         try:
             with self._connect().pull(context.job.subject) as pull:
                 withdraw = context.token.on_cancel(pull.stop)
@@ -128,9 +89,10 @@ class OllamaPullWorker:
                     self._follow(context, pull)
                 finally:
                     withdraw()
-        except OllamaUnavailable as error:
+        except NoOllama as error:
             context.token.raise_if_cancelled()
-            raise PullInterrupted(error.message) from error
+            patience.expect(self._connect())
+            raise PullInterrupted(error.reason) from error
         except OllamaRefusal as error:
             if error.code not in PASSING:
                 raise
@@ -219,10 +181,18 @@ class OllamaPulls:
         principal.require_admin()
         return self.start(principal, self._job(pull_id).subject)
 
+    def go_on(self) -> None:
+        """Let the pulls that wait for the service start at once: it was seen to answer."""
+        for job in self._jobs.live(JobKind.OLLAMA_PULL):
+            if is_waiting(job):
+                with suppress(NotRunning):  # it was cancelled meanwhile
+                    self._runner.resume(job.id)
+
     def _start(self, principal: Principal, names: list[str]) -> list[PullView]:
         if self._disabled():
             raise DownloadsDisabled
         self._connect().version()
+        self.go_on()
         submit, actor = self._runner.submit, principal.username
         jobs = [submit(JobKind.OLLAMA_PULL, full_name(name), actor)[0] for name in names]
         return [self._view(job) for job in jobs]
@@ -250,7 +220,8 @@ class OllamaPulls:
         self._events.publish("pull", job.id, facts)
 
     def _view(self, job: Job) -> PullView:
-        return PullView(job.id, job.subject, job.actor, status_of_job(self._runner.view(job)))
+        status = status_of_job(self._runner.view(job))
+        return PullView(job.id, job.subject, job.actor, status, is_waiting(job))
 
 
 def parse_names(text: str) -> list[str]:

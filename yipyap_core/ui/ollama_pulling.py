@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from yipyap_core.domain.downloads import DownloadState
-from yipyap_core.domain.jobs import Phase
+from yipyap_core.domain.jobs import Failure, Phase
 from yipyap_core.domain.users import Principal
 from yipyap_core.services.container import current
 from yipyap_core.services.ollama_pulls import PullView
@@ -18,12 +18,12 @@ from yipyap_core.ui import actions, formats, pictures
 from yipyap_core.ui.formats import plain
 from yipyap_core.ui.live import Live
 from yipyap_core.ui.model_row import draw_failure
-from yipyap_core.ui.states import is_moving, look_of
+from yipyap_core.ui.states import Look, is_moving, look_of
 
 SHOWN: Final = 6
 NAME: Final = "pull-name"
 PLACE: Final = "ollama-pull"
-
+WAITING: Final = Look("Waiting for Ollama", "orange", "hourglass_empty")
 
 Running = tuple[tuple[str, str], ...]
 """Ids and phases of the pulls that run or wait."""
@@ -78,7 +78,7 @@ def draw_recent(pulls: Sequence[PullView]) -> dict[str, DeltaGenerator]:
 
 def draw_row(pull: PullView) -> DeltaGenerator | None:
     """Draw one pull; return the slot of its bar when it moves."""
-    look = look_of(pull.status)
+    look = WAITING if pull.waits else look_of(pull.status)
     with st.container(border=True, gap="xsmall", key=f"pull-{pull.pull_id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -90,8 +90,11 @@ def draw_row(pull: PullView) -> DeltaGenerator | None:
         if pull.status.error and pull.status.status is DownloadState.FAILED:
             with slot.container():
                 draw_failure(pull.status.error, pull.status.progress.bytes_done)
+        elif pull.status.error and pull.waits:
+            _draw_wait(pull, pull.status.error)
         elif pull.status.error and is_moving(pull.status):
-            st.caption(f"{plain(pull.status.error.message)}: it is asked for again by itself.")
+            reason = plain(pull.status.error.message.rstrip("."))
+            st.caption(f"{reason}: it is asked for again by itself.")
     return slot if is_moving(pull.status) else None
 
 
@@ -111,7 +114,10 @@ def live(principal: Principal, slots: Mapping[str, DeltaGenerator], drawn: Runni
     def structure() -> Hashable:
         return pulls.running(principal)
 
-    return Live(paint=paint, structure=structure, is_moving=lambda: bool(structure()), drawn=drawn)
+    def moving() -> bool:
+        return any(phase != Phase.PAUSED.value for _, phase in pulls.running(principal))
+
+    return Live(paint=paint, structure=structure, is_moving=moving, drawn=drawn)
 
 
 def words(pull: PullView, speeds: Sequence[float]) -> str:
@@ -136,6 +142,15 @@ def _latest_of_each(pulls: Sequence[PullView]) -> list[PullView]:
     for pull in pulls:
         latest.setdefault(pull.name, pull)
     return list(latest.values())
+
+
+def _draw_wait(pull: PullView, failure: Failure) -> None:
+    progress = pull.status.progress
+    so_far = f" {formats.done_of_total(progress)} so far." if progress.bytes_total else ""
+    st.caption(
+        f"{plain(failure.message)}: the pull goes on by itself when it answers again.{so_far}",
+        help=plain(failure.hint),
+    )
 
 
 def _when(pull: PullView) -> str:
