@@ -66,6 +66,13 @@ class Run:
         """Widget ids of all buttons, in the order in which they were drawn."""
         return [found for message in self.messages if (found := _button_id(message, ""))]
 
+    @property
+    def labelled_buttons(self) -> dict[str, str]:
+        """Label -> widget id, one button of each kind."""
+        deltas = [one.delta for one in self.messages if one.WhichOneof("type") == "delta"]
+        buttons = [one.new_element.button for one in deltas]
+        return {one.label: one.id for one in buttons if one.id}
+
     def button_id(self, key: str) -> str:
         """Widget id of the button with this key."""
         for message in self.messages:

@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import pages
+from tests.accounts import LOSSES
 from tests.test_ui.conftest import CREDENTIAL, OpenPage
 from tests.test_ui.fakes import House
 from yipyap_core.discovery import DiscoveryError
@@ -20,7 +21,7 @@ from yipyap_core.domain.jobs import Failure, Phase
 from yipyap_core.domain.users import SYSTEM, Role
 from yipyap_core.errors import InsufficientStorage
 from yipyap_core.ui.formats import plain
-from yipyap_core.ui.page import PageSpec, Section, discover
+from yipyap_core.ui.page import LoadedPage, PageSpec, Section, discover
 
 ADMINISTRATORS_PAGES = [page for page in discover() if page.spec.role is Role.ADMIN]
 NEW_PAGE = '''
@@ -93,6 +94,19 @@ def test_a_page_is_closed_to_the_wrong_role_whatever_it_is_handed(
     app = open_page(_module(spec), username)
     drawn = [one.type for one in app.main if one.type != "main"]
     assert drawn == ["warning"]
+    assert not app.exception
+
+
+@pytest.mark.parametrize("page", ADMINISTRATORS_PAGES, ids=lambda page: page.spec.url_path)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_page_alone_is_closed_to_who_has_lost_access(
+    open_page: OpenPage, house: House, page: LoadedPage, loss: str
+) -> None:
+    house.accounts.add_user(SYSTEM, "zoe", "Zoe", Role.ADMIN, "correct horse staple")
+    app = open_page(_module(page.spec), "zoe")
+    LOSSES[loss](house.accounts, "zoe")
+    app.run()
+    assert [one.type for one in app.main if one.type != "main"] == ["warning"]
     assert not app.exception
 
 
