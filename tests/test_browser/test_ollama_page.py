@@ -108,7 +108,7 @@ def test_a_pull_is_watched_to_its_end_and_survives_the_browser(
     house: Server, visit: Visit, ollama: Ollama
 ) -> None:
     ollama.publish(OllamaModel("gemma3:4b", 40_000_000, weight_layers=2))
-    ollama.configure(pull_bps=2_000_000)
+    ollama.configure(pull_bps=500_000)  # until the test lets it end
     visitor = open_page(visit, house)
     pull(visitor, "ollama run gemma3:4b")
     row = pull_rows(visitor, "gemma3:4b")
@@ -132,7 +132,7 @@ def test_a_pull_waits_for_a_service_that_is_away(
     house: Server, visit: Visit, ollama: Ollama
 ) -> None:
     ollama.publish(OllamaModel("phi:3b", 40_000_000), OllamaModel("phi:7b", 40_000_000))
-    ollama.configure(pull_bps=1_000_000)
+    ollama.configure(pull_bps=500_000)
     visitor = open_page(visit, house)
     pull(visitor, "phi:3b, phi:7b")
     row, other = pull_rows(visitor, "phi:3b"), pull_rows(visitor, "phi:7b")

@@ -131,7 +131,7 @@ class Api:
             model,
             self._shelf.blobs,
             reply.connection,
-            bytes_per_second=settings.pull_bps,
+            pace=lambda: self._settings().pull_bps,
             progress_seconds=settings.progress_seconds,
             rule=rule,
         ).lines()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tests.standins.connections import Connection, ConnectionEnded
@@ -90,15 +90,18 @@ class Pull:
         blobs: BlobStore,
         connection: Connection,
         *,
-        bytes_per_second: float | None,
+        pace: Callable[[], float | None],
         progress_seconds: float,
         rule: OllamaRule | None,
     ) -> None:
-        """Pull `model` into `blobs`, at a pace, with a fault on the way perhaps."""
+        """Pull `model` into `blobs`, with a fault on the way perhaps.
+
+        `pace` gives the bytes a second of this moment; None: as fast as it goes.
+        """
         self._model = model
         self._blobs = blobs
         self._connection = connection
-        self._rate = bytes_per_second
+        self._pace = pace
         self._tick_seconds = progress_seconds
         self._rule = rule
 
@@ -126,15 +129,16 @@ class Pull:
     def _layer_lines(self, layer: Layer) -> Iterator[bytes]:
         yield line(self._progress(layer))
         while not self._blobs.has(layer):
-            self._connection.wait(self._tick_seconds if self._rate else 0)
+            self._connection.wait(self._tick_seconds if self._pace() else 0)
             self._blobs.add(layer, self._step_bytes(layer))
             yield line(self._progress(layer))
             yield from self._struck()
 
     def _step_bytes(self, layer: Layer) -> int:
-        if self._rate is None:
+        rate = self._pace()
+        if rate is None:
             return max(1, layer.size_bytes // STEPS_A_LAYER)
-        return max(1, int(self._rate * self._tick_seconds))
+        return max(1, int(rate * self._tick_seconds))
 
     def _progress(self, layer: Layer) -> dict[str, Any]:
         short = layer.digest.removeprefix("sha256:")[:12]

@@ -98,7 +98,7 @@ class Ollama:
         self.stop()
 
     def configure(self, **changes: Any) -> None:
-        """Change fields of `OllamaSettings`, in force from the next request on."""
+        """Change fields of `OllamaSettings`, in force from the next request on; a pace at once."""
         self._settings = replace(self._settings, **changes)
 
     def pace(self, bytes_per_second: float | None) -> None:
