@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -93,14 +94,30 @@ def test_a_full_queue_refuses_at_once(gate: Path) -> None:
         assert running.result(30).answer.caption == "4x3"
 
 
+def orders_sent(pool: EnginePool, plan: LoadPlan) -> list[str]:
+    """The kind of each order to a loaded worker, from now on, once it is on its way."""
+    worker = pool.ledger.entries[plan.key].worker
+    assert worker is not None
+    wire, sent = worker._child.wire, list[str]()
+    send = wire.send
+
+    def noted(header: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
+        send(header, blobs)
+        sent.append(header["kind"])
+
+    wire.send = noted  # type: ignore[method-assign]
+    return sent
+
+
 def test_waiting_requests_share_a_batch_where_the_model_allows(gate: Path) -> None:
     with pool_of() as pool:
         plan = puppet(max_batch=4)
         pool.load(plan)
+        sent = orders_sent(pool, plan)
         first = in_background(ask, pool, plan, gate=str(gate))
         with gate.open("wb"):
             others = [in_background(ask, pool, plan) for _ in range(4)]
-            _until(lambda: (pool.ledger.status(plan.key) or _none()).in_use == 5)
+            _until(lambda: sent.count("run") == 5)
             pool.measure_peak(plan.key)  # an answer: the frames before it were read
         together = [other.result(30).answer.details["together"] for other in others]
         assert first.result(30).answer.details["together"] == 1
