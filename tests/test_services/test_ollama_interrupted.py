@@ -215,7 +215,7 @@ def test_a_pull_that_ollama_is_still_ending_can_be_asked_for_again(
     kit: OllamaKit, ollama: AnyOllama
 ) -> None:
     ollama.publish(LLAMA)
-    ollama.inject(RegistryCut(after_bytes=2_000_000), count=1)
+    ollama.inject(RegistryCut(after_bytes=2_000_000, pause_seconds=60), count=1)
     pull = kit.pulls.start(ADMIN, "llama2:7b")
     kit.wait(pull, lambda one: one.status.progress.bytes_done >= 2_000_000)
     kit.pulls.cancel(ADMIN, pull.pull_id)  # while Ollama waits before it asks the registry again

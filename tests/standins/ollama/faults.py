@@ -98,6 +98,8 @@ class RegistryCut(OllamaFault):
     """The registry's line ends in the middle of a layer, once; the server goes on by itself."""
 
     after_bytes: int
+    pause_seconds: float = 0.02
+    """How long the stand-in waits before it asks again; the program takes a second or more."""
 
 
 @dataclass(frozen=True, slots=True)

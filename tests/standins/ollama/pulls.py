@@ -161,9 +161,9 @@ class Pull:
                 raise ConnectionEnded
             case PullStall(after) if arrived >= after:
                 self._connection.wait(None, self._rule.release)
-            case RegistryCut(after) if arrived >= after:
+            case RegistryCut(after, pause_seconds) if arrived >= after:
                 self._rule = None
-                self._connection.wait(self._tick_seconds)
+                self._connection.wait(pause_seconds)
             case PullLines(lines, after) if arrived >= after:
                 self._rule = None
                 yield from (line(told) for told in lines)
