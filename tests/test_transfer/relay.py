@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.standins.accepting import Acceptor
 from tests.standins.piping import pipe
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 """For 127.0.0.1 and hub.example; trusted by nobody who is not told to."""
 
 
-class Relay:
+class Relay(Acceptor):
     """Takes connections on loopback and pipes them to a backend.
 
     With `tls` it is the hub behind TLS. With `proxy` it is an HTTP proxy that knows every name
@@ -34,44 +34,20 @@ class Relay:
         if tls:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(CERTIFICATE)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
+        super().__init__()
 
     @property
     def url(self) -> str:
         return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
 
-    def close(self) -> None:
-        """End all connections; the threads that serve them close them."""
-        for sock in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            if self._context:
-                client = self._context.wrap_socket(client, server_side=True)
-            self._open.append(client)
+    def serve(self, client: socket.socket) -> None:
+        if self._context:
+            client = self._context.wrap_socket(client, server_side=True)
+        with self.held(client):
             first = self._answer_as_proxy(client) if self._proxy else b""
-            with socket.create_connection(self._backend) as server:
-                self._open.append(server)
+            with socket.create_connection(self._backend) as server, self.held(server):
                 server.sendall(first)
                 pipe(client, server)
-        client.close()
 
     def _answer_as_proxy(self, client: socket.socket) -> bytes:
         head = b""
