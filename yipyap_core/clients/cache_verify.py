@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from yipyap_core.buffers import page_aligned
 from yipyap_core.clients.cache_detail import read_detail
 from yipyap_core.domain.deletion import RepoDetail, RevisionDetail, SnapshotEntry
 from yipyap_core.domain.verification import Damage, Mismatch
@@ -81,7 +82,7 @@ def hash_stored(root: Path, target: VerifyTarget, counted: Callable[[int], None]
         digest = hashlib.sha256()
     else:
         digest = hashlib.sha1(b"blob %d\0" % target.size_bytes, usedforsecurity=False)
-    view = memoryview(bytearray(READ_BYTES))
+    view = page_aligned(READ_BYTES)
     try:
         with (root / target.stored).open("rb", buffering=0) as file:
             while count := file.readinto(view):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from yipyap_core.buffers import page_aligned
 from yipyap_core.domain.downloads import DownloadPlan
 from yipyap_core.transfer.ahead import Ahead
 from yipyap_core.transfer.connections import ConnectionBook
@@ -84,7 +85,7 @@ class Lane:
         dialer = Dialer(context.options, context.trust, stopper)
         self.lines = Lines(dialer, context.watch, context.book)
         self.requests = Requests(context.options, context.plan, self.lines, context.token)
-        self.buffer = memoryview(bytearray(BUFFER_BYTES))
+        self.buffer = page_aligned(BUFFER_BYTES)
         self.pipe = Pipe()
         self.ahead: Ahead | None = None
         self._layout = context.layout

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from yipyap_core.buffers import page_aligned
 from yipyap_core.errors import RedirectRefused, TransferError
 from yipyap_core.transfer.dialing import Dialer, Trust
 from yipyap_core.transfer.limiter import BandwidthLimit
@@ -97,7 +98,7 @@ class Gate:
         """Pass bytes on, both ways, until the far end has no more or either end breaks."""
         inner.settimeout(None)
         outer.settimeout(None)
-        view = memoryview(bytearray(BUFFER_BYTES))
+        view = page_aligned(BUFFER_BYTES)
         with selectors.DefaultSelector() as ready:
             ready.register(inner, selectors.EVENT_READ)
             ready.register(outer, selectors.EVENT_READ)

@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable
 
+from yipyap_core.buffers import page_aligned
 from yipyap_core.domain.downloads import HashAlgorithm, RemoteFile
 
 READ_BYTES = 1 << 20
@@ -32,7 +33,7 @@ def new_digest(file: RemoteFile) -> hashlib._Hash:
 def hash_now(descriptor: int, file: RemoteFile, check: Callable[[], None]) -> str:
     """Read the whole file and give its hash; `check` raises to give up."""
     digest = new_digest(file)
-    view = memoryview(bytearray(min(READ_BYTES, file.size_bytes)))
+    view = page_aligned(max(1, min(READ_BYTES, file.size_bytes)))
     offset = 0
     while offset < file.size_bytes:
         check()
@@ -63,7 +64,7 @@ class FollowingHash:
         self._condition = threading.Condition()
         self._frontier = 0
         self._hashed = 0
-        self._buffer = memoryview(bytearray(READ_BYTES))
+        self._buffer = page_aligned(READ_BYTES)
         self._piece: memoryview | None = None
         self._idle = False
         self._ended = False

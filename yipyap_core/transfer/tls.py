@@ -13,6 +13,8 @@ import socket
 import ssl
 from typing import Any
 
+from yipyap_core.buffers import page_aligned
+
 RAW_BYTES = 256 * 1024
 
 
@@ -25,7 +27,7 @@ class Tls:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._read: Any = self._object.read  # the stubs know only the form that returns bytes
-        self._raw = memoryview(bytearray(RAW_BYTES))
+        self._raw = page_aligned(RAW_BYTES)
 
     @property
     def version(self) -> str | None:
