@@ -286,7 +286,7 @@ def _ollama(ground: Ground, choice: Callable[[], OllamaChoice], runner: JobRunne
         events=ground.events,
     )
     registry = OllamaRegistry(ground.settings.ollama_registry_url)
-    return OllamaService(choice=choice, pulls=pulls, registry=registry)
+    return OllamaService(choice=choice, pulls=pulls, registry=registry, clock=ground.clock.now)
 
 
 def _host(ground: Ground) -> HostService:

@@ -190,6 +190,8 @@ def test_outdated_models_are_found_and_updated(house: Server, visit: Visit, olla
     press(visitor.page.get_by_role("button", name="Check for updates"))
     expect(model(visitor, "qwen3:8b")).to_contain_text("Current")
     expect(model(visitor, "llama2:7b")).to_contain_text("Outdated")
+    visitor.page.reload()  # a session of its own: the mark is the server's
+    expect(model(visitor, "llama2:7b")).to_contain_text("Outdated")
     press(visitor.page.get_by_role("button", name="Update 1 model"))
     expect(pull_rows(visitor, "llama2:7b")).to_contain_text("Completed")
     assert ollama.installed["llama2:7b"].edition == 2

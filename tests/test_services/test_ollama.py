@@ -122,6 +122,23 @@ def test_updates_compare_digests_without_pulling(kit: OllamaKit, ollama: AnyOlla
 
 
 @EITHER
+def test_what_was_compared_is_remembered_until_the_model_changes(
+    kit: OllamaKit, ollama: AnyOllama
+) -> None:
+    ollama.install(LLAMA, QWEN)
+    ollama.publish(dataclasses.replace(QWEN, edition=2))
+    assert kit.service.overview(ADMIN).checks == ()
+    checks = kit.service.updates(ADMIN)
+
+    remembered = kit.service.overview(ADMIN).checks
+    kit.ended(kit.pulls.start(ADMIN, "qwen3:8b"))
+    after_the_update = kit.service.overview(ADMIN).checks
+
+    assert remembered == checks
+    assert [check.name for check in after_the_update] == ["llama2:7b"]
+
+
+@EITHER
 def test_a_manifest_in_another_hand_is_compared_as_ollama_hashes_it(
     kit: OllamaKit, ollama: AnyOllama
 ) -> None:

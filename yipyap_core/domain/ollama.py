@@ -94,13 +94,15 @@ class OllamaOverview:
     """What is installed, by name; empty while the service is away."""
     loaded: tuple[LoadedModel, ...] | None = None
     """What is in its memory; None when it does not tell."""
+    checks: tuple[UpdateCheck, ...] = ()
+    """The last comparisons with the registry that are still about what is installed."""
 
     @property
     def fingerprint(self) -> tuple[object, ...]:
         """What differs when the service goes, comes, fails otherwise or has other models."""
         installed = tuple((model.name, model.digest) for model in self.models)
         loaded = frozenset(model.name for model in self.loaded or ())
-        return (self.status, installed, loaded, self.loaded is None)
+        return (self.status, installed, loaded, self.loaded is None, self.checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,10 @@ class UpdateCheck:
     """One installed model compared with the registry's."""
 
     name: str
+    digest: str
+    """What was installed then; the comparison says nothing of another model of that name."""
     state: Freshness
+    checked_at: dt.datetime
     size_bytes: int | None = None
     """Size of the registry's model, layers that are here already included."""
     reason: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,12 +59,13 @@ class OllamaService:
         pulls: OllamaPulls,
         registry: OllamaRegistry | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         """Ask `choice` at each call: address and assistant may change while running."""
         self.pulls = pulls
         self._choice = choice
         self._client = connector(choice)
-        self._updates = OllamaUpdates(registry or OllamaRegistry())
+        self._updates = OllamaUpdates(registry or OllamaRegistry(), clock)
         self._monotonic = monotonic
         self._seen: tuple[float, OllamaStatus] | None = None
         self._print: tuple[float, tuple[object, ...]] | None = None
@@ -86,7 +88,8 @@ class OllamaService:
         seen = self._look()
         if seen.status.available:
             loaded = self._loaded()
-            seen = OllamaOverview(seen.status, _marked(seen.models, loaded), loaded)
+            models, checks = _marked(seen.models, loaded), self._updates.last(seen.models)
+            seen = OllamaOverview(seen.status, models, loaded, checks)
         self._print = (self._monotonic(), seen.fingerprint)
         return seen
 

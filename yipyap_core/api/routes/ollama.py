@@ -238,7 +238,9 @@ def _details(value: OllamaDetails) -> Json:
 def _update(value: UpdateCheck) -> Json:
     return {
         "name": value.name,
+        "digest": value.digest,
         "state": value.state.value,
+        "checked_at": value.checked_at,
         "size_bytes": value.size_bytes,
         "reason": value.reason,
     }
