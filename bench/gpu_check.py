@@ -30,7 +30,7 @@ from yipyap_core.engines.memory import SystemMeasure
 from yipyap_core.engines.pool import EnginePool
 from yipyap_core.errors import YipyapError
 from yipyap_core.families import find_families
-from yipyap_core.services.engine_canary import calm, canary_picture
+from yipyap_core.services.engines.canary import calm, canary_picture
 
 REPORT = Path("build/gpu-check.md")
 NO_GPU = "No GPU: this host has no CUDA driver with a card. Nothing was run on CUDA."

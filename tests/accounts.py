@@ -11,7 +11,7 @@ import jwt
 import sqlalchemy as sa
 
 from yipyap_core.domain.users import SYSTEM, Role, User
-from yipyap_core.services.accounts import AccountsService, open_accounts
+from yipyap_core.services.accounts.service import AccountsService, open_accounts
 from yipyap_core.settings import Settings
 from yipyap_core.stores.engine import migrate, open_engine
 

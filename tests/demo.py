@@ -20,7 +20,7 @@ from tests.standins.hub import Hub
 from tests.standins.ollama import Ollama, OllamaModel
 from tests.standins.repositories import seed
 from yipyap_core.domain.users import SYSTEM, Role
-from yipyap_core.services.accounts import open_accounts
+from yipyap_core.services.accounts.service import open_accounts
 from yipyap_core.settings import Settings
 from yipyap_core.stores.engine import migrate, open_engine
 

@@ -6,7 +6,7 @@ import pytest
 
 from yipyap_core.domain.allowances import Allowance, CardAllowances
 from yipyap_core.errors import InvalidSettings
-from yipyap_core.services.engine_building import budget_of, options_of
+from yipyap_core.services.engines.building import budget_of, options_of
 from yipyap_core.settings import Settings, read_settings
 
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from yipyap_core.server import welcome
-from yipyap_core.services.accounts import AccountsService, open_accounts
+from yipyap_core.services.accounts.service import AccountsService, open_accounts
 from yipyap_core.settings import Settings
 from yipyap_core.stores.engine import migrate, open_engine
 

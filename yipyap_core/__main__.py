@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from yipyap_core.domain.users import SYSTEM, Role, User
 from yipyap_core.errors import Invalid, YipyapError
-from yipyap_core.services.accounts import AccountsService, open_accounts
+from yipyap_core.services.accounts.service import AccountsService, open_accounts
 from yipyap_core.settings import Settings
 from yipyap_core.stores.engine import migrate, open_engine
 

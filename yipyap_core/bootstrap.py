@@ -25,26 +25,26 @@ from yipyap_core.jobs.clock import Clock, SystemClock
 from yipyap_core.jobs.runner import JobRunner
 from yipyap_core.jobs.work import Worker
 from yipyap_core.services import container
-from yipyap_core.services.accounts import open_accounts
-from yipyap_core.services.cache import CacheService
-from yipyap_core.services.cache_building import build_cache
-from yipyap_core.services.cache_usage import DownloadUsage
-from yipyap_core.services.cache_verify import CacheVerifyWorker
-from yipyap_core.services.config_paths import PathRules, allowed_roots
-from yipyap_core.services.configuration import ConfigurationService
+from yipyap_core.services.accounts.service import open_accounts
+from yipyap_core.services.cache.building import build_cache
+from yipyap_core.services.cache.service import CacheService
+from yipyap_core.services.cache.usage import DownloadUsage
+from yipyap_core.services.cache.verify import CacheVerifyWorker
+from yipyap_core.services.configuration.paths import PathRules, allowed_roots
+from yipyap_core.services.configuration.service import ConfigurationService
 from yipyap_core.services.container import Services
-from yipyap_core.services.download_building import hub_workers
-from yipyap_core.services.download_limits import DownloadGate, LimitBook
-from yipyap_core.services.download_space import SpaceBook
-from yipyap_core.services.downloads import DownloadsService
-from yipyap_core.services.engine_building import budget_of, build_engines, options_of
-from yipyap_core.services.engine_checks import Arrivals
-from yipyap_core.services.engines import EnginesService
+from yipyap_core.services.downloads.building import hub_workers
+from yipyap_core.services.downloads.limits import DownloadGate, LimitBook
+from yipyap_core.services.downloads.service import DownloadsService
+from yipyap_core.services.downloads.space import SpaceBook
+from yipyap_core.services.engines.building import budget_of, build_engines, options_of
+from yipyap_core.services.engines.checks import Arrivals
+from yipyap_core.services.engines.service import EnginesService
 from yipyap_core.services.events import EventBus
 from yipyap_core.services.host import HostService
 from yipyap_core.services.hub import HubService
-from yipyap_core.services.ollama import OllamaChoice, OllamaService, connector
-from yipyap_core.services.ollama_pulls import OllamaPulls, OllamaPullWorker
+from yipyap_core.services.ollama.pulls import OllamaPulls, OllamaPullWorker
+from yipyap_core.services.ollama.service import OllamaChoice, OllamaService, connector
 from yipyap_core.services.registry import RegistryService
 from yipyap_core.settings import CacheLocation, Settings
 from yipyap_core.stores.configs import ConfigStore

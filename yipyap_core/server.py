@@ -16,8 +16,8 @@ from streamlit.config import get_option
 from yipyap_core.bootstrap import build
 from yipyap_core.errors import Invalid, YipyapError
 from yipyap_core.listening import answer_at_once
-from yipyap_core.services.accounts import AccountsService
-from yipyap_core.services.cache import CacheService
+from yipyap_core.services.accounts.service import AccountsService
+from yipyap_core.services.cache.service import CacheService
 from yipyap_core.settings import Settings, read_settings
 from yipyap_core.ui import theme_message
 

@@ -15,7 +15,7 @@ from tests.test_services.config_kit import NAMES, safetensors, service
 from yipyap_core.api.app import build_api
 from yipyap_core.domain.users import Principal, Role
 from yipyap_core.services import container
-from yipyap_core.services.accounts import open_accounts
+from yipyap_core.services.accounts.service import open_accounts
 from yipyap_core.services.container import Services
 from yipyap_core.settings import Settings
 from yipyap_core.stores.engine import migrate, open_engine

@@ -11,7 +11,7 @@ from tests.accounts import PASSWORD
 from tests.test_api.world import World, open_world
 from yipyap_core.domain.users import Role
 from yipyap_core.errors import Throttled, Unauthenticated
-from yipyap_core.services.throttle import USER_POLICY
+from yipyap_core.services.accounts.throttle import USER_POLICY
 
 
 def form(username: str, password: str = PASSWORD) -> dict[str, str]:

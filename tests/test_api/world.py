@@ -15,7 +15,7 @@ from yipyap_core.api.app import build_api
 from yipyap_core.bootstrap import Application, build
 from yipyap_core.domain.users import Role
 from yipyap_core.services import container
-from yipyap_core.services.accounts import open_accounts
+from yipyap_core.services.accounts.service import open_accounts
 from yipyap_core.services.container import Services
 from yipyap_core.settings import Settings
 

@@ -17,7 +17,7 @@ import pytest
 from tests.accounts import HERE, PASSWORD
 from yipyap_core.__main__ import main
 from yipyap_core.errors import Unauthenticated
-from yipyap_core.services.accounts import AccountsService, open_accounts
+from yipyap_core.services.accounts.service import AccountsService, open_accounts
 from yipyap_core.settings import Settings
 from yipyap_core.stores.engine import migrate, open_engine
 

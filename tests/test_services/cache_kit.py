@@ -22,11 +22,11 @@ from yipyap_core.jobs.clock import SystemClock
 from yipyap_core.jobs.retry import RetryPolicy
 from yipyap_core.jobs.runner import JobRunner
 from yipyap_core.jobs.work import Worker
-from yipyap_core.services.cache import CacheService
-from yipyap_core.services.cache_repair import CacheRepair, Repair
-from yipyap_core.services.cache_repair_work import CacheRepairWorker
-from yipyap_core.services.cache_verify import CacheVerification, CacheVerifyWorker, VerifyView
-from yipyap_core.services.download_space import SpaceBook
+from yipyap_core.services.cache.repair import CacheRepair, Repair
+from yipyap_core.services.cache.repair_work import CacheRepairWorker
+from yipyap_core.services.cache.service import CacheService
+from yipyap_core.services.cache.verify import CacheVerification, CacheVerifyWorker, VerifyView
+from yipyap_core.services.downloads.space import SpaceBook
 from yipyap_core.settings import CacheLocation
 from yipyap_core.stores.cache import CacheScanStore, ModelUseStore, PlanStore
 from yipyap_core.stores.jobs import JobStore

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from tests.test_families.building import opened
 from yipyap_core.families import find_configs
 from yipyap_core.families.base import Declaration
-from yipyap_core.services.config_layers import Overrides, aliases_of
-from yipyap_core.services.config_paths import PathRules
-from yipyap_core.services.configuration import ConfigurationService, Publish
+from yipyap_core.services.configuration.layers import Overrides, aliases_of
+from yipyap_core.services.configuration.paths import PathRules
+from yipyap_core.services.configuration.service import ConfigurationService, Publish
 from yipyap_core.settings import family_overrides
 from yipyap_core.stores.configs import ConfigStore
 

@@ -20,10 +20,10 @@ from yipyap_core.errors import UnknownModel
 from yipyap_core.jobs.clock import SystemClock
 from yipyap_core.jobs.retry import RetryPolicy
 from yipyap_core.jobs.runner import JobRunner
-from yipyap_core.services.download_limits import DownloadGate, LimitBook
-from yipyap_core.services.download_space import SpaceBook
-from yipyap_core.services.download_worker import DownloadWorker
-from yipyap_core.services.downloads import DownloadsService
+from yipyap_core.services.downloads.limits import DownloadGate, LimitBook
+from yipyap_core.services.downloads.service import DownloadsService
+from yipyap_core.services.downloads.space import SpaceBook
+from yipyap_core.services.downloads.worker import DownloadWorker
 from yipyap_core.stores.engine import open_engine
 from yipyap_core.stores.jobs import JobStore
 from yipyap_core.stores.preferences import PreferenceStore

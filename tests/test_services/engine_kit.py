@@ -20,10 +20,10 @@ from yipyap_core.domain.users import Principal, Role
 from yipyap_core.engines.loading import PoolOptions
 from yipyap_core.engines.memory import Budget
 from yipyap_core.families import find_families
-from yipyap_core.services.configuration import ConfigurationService
-from yipyap_core.services.engine_building import PACKAGE, build_engines
-from yipyap_core.services.engine_checks import Arrivals
-from yipyap_core.services.engines import EnginesService, Picture
+from yipyap_core.services.configuration.service import ConfigurationService
+from yipyap_core.services.engines.building import PACKAGE, build_engines
+from yipyap_core.services.engines.checks import Arrivals
+from yipyap_core.services.engines.service import EnginesService, Picture
 from yipyap_core.services.events import EventBus
 from yipyap_core.services.registry import RegistryService
 from yipyap_core.stores.jobs import JobStore

@@ -17,8 +17,8 @@ from yipyap_core.domain.users import Principal, Role
 from yipyap_core.jobs.clock import Clock, SystemClock
 from yipyap_core.jobs.retry import RetryPolicy
 from yipyap_core.jobs.runner import JobRunner
-from yipyap_core.services.ollama import OllamaChoice, OllamaService, connector
-from yipyap_core.services.ollama_pulls import OllamaPulls, OllamaPullWorker, PullView
+from yipyap_core.services.ollama.pulls import OllamaPulls, OllamaPullWorker, PullView
+from yipyap_core.services.ollama.service import OllamaChoice, OllamaService, connector
 from yipyap_core.stores.engine import open_engine
 from yipyap_core.stores.jobs import JobStore
 from yipyap_core.stores.schema import metadata

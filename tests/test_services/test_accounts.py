@@ -25,7 +25,7 @@ from yipyap_core.errors import (
     WeakPassword,
     YipyapError,
 )
-from yipyap_core.services.credentials import Credentials
+from yipyap_core.services.accounts.credentials import Credentials
 from yipyap_core.stores.secrets import load_secret
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.accounts import PASSWORD, ROUNDS
 from yipyap_core.errors import WeakPassword
-from yipyap_core.services.passwords import (
+from yipyap_core.services.accounts.passwords import (
     MAX_BYTES,
     MIN_CHARACTERS,
     PasswordHasher,

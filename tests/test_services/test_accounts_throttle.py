@@ -12,9 +12,9 @@ import pytest
 from tests.accounts import PASSWORD, ROUNDS, People, open_people
 from yipyap_core.domain.users import SYSTEM, Role
 from yipyap_core.errors import Throttled, Unauthenticated
-from yipyap_core.services import passwords
-from yipyap_core.services.passwords import PasswordHasher
-from yipyap_core.services.throttle import ADDRESS_POLICY, USER_POLICY
+from yipyap_core.services.accounts import passwords
+from yipyap_core.services.accounts.passwords import PasswordHasher
+from yipyap_core.services.accounts.throttle import ADDRESS_POLICY, USER_POLICY
 
 OFFICE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 

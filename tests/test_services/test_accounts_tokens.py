@@ -9,7 +9,7 @@ import pytest
 from tests.accounts import People, open_people
 from yipyap_core.domain.users import SYSTEM, Principal, Role
 from yipyap_core.errors import Conflict, Invalid, Unauthenticated, UnknownToken
-from yipyap_core.services.tokens import MAX_PER_USER
+from yipyap_core.services.accounts.tokens import MAX_PER_USER
 
 ADA = Principal("ada", "Ada", Role.ADMIN)
 EVE = Principal("eve", "Eve", Role.USER)

@@ -26,8 +26,8 @@ from yipyap_core.domain.models import ModelSpec
 from yipyap_core.domain.reclaim import ReclaimKind, pickle_twins
 from yipyap_core.domain.verification import Damage
 from yipyap_core.errors import Forbidden, InsufficientStorage, ModelInUse, UnknownModel
-from yipyap_core.services.cache_usage import DownloadUsage
-from yipyap_core.services.download_space import SpaceBook
+from yipyap_core.services.cache.usage import DownloadUsage
+from yipyap_core.services.downloads.space import SpaceBook
 
 EVERYTHING = PlanRequest(PlanKind.EVERYTHING)
 

@@ -16,7 +16,7 @@ from tests.test_services.cache_kit import ADMIN, USER, CacheKit, two_revisions
 from yipyap_core.domain.deletion import PlanKind, PlanRequest
 from yipyap_core.domain.models import ModelSpec
 from yipyap_core.errors import Forbidden, UnknownRepository
-from yipyap_core.services.cache_deletion import PlanIsStale, UnknownPlan, UnknownTrash
+from yipyap_core.services.cache.deletion import PlanIsStale, UnknownPlan, UnknownTrash
 
 EVERYTHING = PlanRequest(PlanKind.EVERYTHING)
 PRUNE = PlanRequest(PlanKind.PRUNE)

@@ -17,7 +17,7 @@ from tests.test_clients.caches import RepoMaker
 from yipyap_core.clients import cache_probe
 from yipyap_core.clients.hub_cache import HubCache
 from yipyap_core.domain.doctor import Finding, Health
-from yipyap_core.services.cache_doctor import StoreDoctor
+from yipyap_core.services.cache.doctor import StoreDoctor
 from yipyap_core.settings import CacheLocation, other_hub_caches
 
 

@@ -16,7 +16,7 @@ from yipyap_core.clients.hub_cache import HubCache
 from yipyap_core.domain.deletion import PlanKind, PlanRequest
 from yipyap_core.domain.models import ModelSpec
 from yipyap_core.domain.reclaim import ReclaimKind, Suggestion
-from yipyap_core.services.cache_details import CacheDetails
+from yipyap_core.services.cache.details import CacheDetails
 
 XET_HASHES = ("ab" + "0" * 62, "cd" + "0" * 62)
 

@@ -16,7 +16,7 @@ from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.jobs import Phase
 from yipyap_core.domain.verification import Damage
 from yipyap_core.errors import DownloadsDisabled, Forbidden, ModelInUse
-from yipyap_core.services.cache_repair_work import REPAIRS_DIR
+from yipyap_core.services.cache.repair_work import REPAIRS_DIR
 
 FILES = {"config.json": b"{}", "a.safetensors": b"a" * 50_000, "b.safetensors": b"b" * 50_000}
 

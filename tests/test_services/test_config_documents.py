@@ -16,7 +16,7 @@ from tests.test_services.config_kit import NAMES, safetensors, service
 from yipyap_core.domain.configs import FieldChange
 from yipyap_core.errors import ConfigInvalid
 from yipyap_core.families import find_configs
-from yipyap_core.services.configuration import ConfigurationService
+from yipyap_core.services.configuration.service import ConfigurationService
 
 EVERYTHING = st.fixed_dictionaries(
     {}, optional={declared.id: documents(declared.config) for declared in find_configs()}

@@ -12,7 +12,7 @@ import pytest
 from tests.test_families.building import ADA
 from tests.test_services.config_kit import safetensors, service, tags
 from yipyap_core.errors import ConfigInvalid
-from yipyap_core.services.config_paths import PathRules, allowed_roots
+from yipyap_core.services.configuration.paths import PathRules, allowed_roots
 
 OUTSIDE = "The path lies outside the folders that are allowed for models (YIPYAP_MODEL_ROOTS)."
 
@@ -104,7 +104,7 @@ def test_a_file_that_the_server_may_not_read(root: Path) -> None:
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from yipyap_core.services.config_paths import PathRules\n"
+        "from yipyap_core.services.configuration.paths import PathRules\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "print(PathRules((Path(sys.argv[1]),)).problem('safetensors', sys.argv[2]))\n"
     )

@@ -25,8 +25,8 @@ from yipyap_core.errors import (
 )
 from yipyap_core.families import find_configs
 from yipyap_core.families.base import FamilyConfig
-from yipyap_core.services.config_history import entries
-from yipyap_core.services.configuration import ConfigurationService
+from yipyap_core.services.configuration.history import entries
+from yipyap_core.services.configuration.service import ConfigurationService
 from yipyap_core.stores.configs import ConfigStore
 
 every_name = pytest.mark.parametrize("name", NAMES)

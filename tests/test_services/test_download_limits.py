@@ -18,7 +18,7 @@ from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.jobs import JobKind, Phase
 from yipyap_core.errors import Invalid
 from yipyap_core.jobs.work import Gate
-from yipyap_core.services.download_limits import (
+from yipyap_core.services.downloads.limits import (
     DownloadGate,
     LimitBook,
     limits_of_json,

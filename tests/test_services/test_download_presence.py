@@ -10,7 +10,7 @@ from tests.standins.hub import Hub
 from tests.test_services.download_rig import Rig
 from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.verified import BlobStamp
-from yipyap_core.services.download_presence import CachePresence
+from yipyap_core.services.downloads.presence import CachePresence
 from yipyap_core.stores.verified import VerifiedStore
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from yipyap_core.jobs.clock import SystemClock
-from yipyap_core.services.download_statuses import LatestJobs
+from yipyap_core.services.downloads.statuses import LatestJobs
 
 
 class SlowStore:

@@ -7,7 +7,7 @@ import pytest
 from yipyap_core.errors import (
     InvalidName,
 )
-from yipyap_core.services.ollama_pulls import parse_names
+from yipyap_core.services.ollama.pulls import parse_names
 
 
 @pytest.mark.parametrize(

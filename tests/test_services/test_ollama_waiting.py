@@ -13,8 +13,8 @@ from tests.test_jobs.clocks import HandClock
 from tests.test_services.ollama_kit import ADMIN, OllamaKit, has_ended, note
 from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.jobs import JobState, Phase
-from yipyap_core.services.ollama_pulls import PullView
-from yipyap_core.services.ollama_waiting import LONGEST_SECONDS, SHORTEST_SECONDS
+from yipyap_core.services.ollama.pulls import PullView
+from yipyap_core.services.ollama.waiting import LONGEST_SECONDS, SHORTEST_SECONDS
 
 LLAMA = OllamaModel("llama2:7b", size_bytes=4_000_000, weight_layers=3)
 LEAVING = ("stop", "crash")

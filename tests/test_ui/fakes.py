@@ -24,9 +24,9 @@ from yipyap_core.domain.jobs import Failure, Job, JobEvent, Phase, Progress
 from yipyap_core.domain.users import SYSTEM, Principal, Role
 from yipyap_core.errors import OllamaUnavailable, UnknownModel
 from yipyap_core.families import find_configs, find_families
-from yipyap_core.services.accounts import AccountsService, open_accounts
-from yipyap_core.services.config_paths import PathRules
-from yipyap_core.services.configuration import ConfigurationService
+from yipyap_core.services.accounts.service import AccountsService, open_accounts
+from yipyap_core.services.configuration.paths import PathRules
+from yipyap_core.services.configuration.service import ConfigurationService
 from yipyap_core.services.container import Services
 from yipyap_core.services.registry import RegistryService
 from yipyap_core.settings import Settings

@@ -17,8 +17,8 @@ from yipyap_core.domain.host import Cpu, Gpu, HostReport, Memory, Volume
 from yipyap_core.domain.jobs import Phase, Progress
 from yipyap_core.domain.models import ModelSpec
 from yipyap_core.errors import ConfigInvalid, Invalid, LastAdministrator
-from yipyap_core.services.passwords import check_strength
-from yipyap_core.services.usernames import checked_name, checked_username
+from yipyap_core.services.accounts.passwords import check_strength
+from yipyap_core.services.accounts.usernames import checked_name, checked_username
 from yipyap_core.ui import (
     boundary,
     download_dialog,

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from tests.standins.tiny_models import files_of, put_into_cache
 from yipyap_core.engines.loading import PoolOptions
-from yipyap_core.services.configuration import ConfigurationService
-from yipyap_core.services.engine_building import build_engines
-from yipyap_core.services.engines import EnginesService
+from yipyap_core.services.configuration.service import ConfigurationService
+from yipyap_core.services.engines.building import build_engines
+from yipyap_core.services.engines.service import EnginesService
 from yipyap_core.services.registry import RegistryService
 from yipyap_core.stores.preferences import PreferenceStore
 

@@ -12,9 +12,9 @@ from yipyap_core.domain.downloads import DownloadStatus
 from yipyap_core.domain.reclaim import Suggestion
 from yipyap_core.domain.trash import Restored, TrashEntry
 from yipyap_core.domain.verification import Mismatch
-from yipyap_core.services.cache_deletion import Deletion
-from yipyap_core.services.cache_repair import Repair
-from yipyap_core.services.cache_verify import VerifyView
+from yipyap_core.services.cache.deletion import Deletion
+from yipyap_core.services.cache.repair import Repair
+from yipyap_core.services.cache.verify import VerifyView
 
 
 def report(value: CacheReport) -> Json:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from yipyap_core.services.accounts import AccountsService
-    from yipyap_core.services.cache import CacheService
-    from yipyap_core.services.configuration import ConfigurationService
-    from yipyap_core.services.downloads import DownloadsService
-    from yipyap_core.services.engines import EnginesService
+    from yipyap_core.services.accounts.service import AccountsService
+    from yipyap_core.services.cache.service import CacheService
+    from yipyap_core.services.configuration.service import ConfigurationService
+    from yipyap_core.services.downloads.service import DownloadsService
+    from yipyap_core.services.engines.service import EnginesService
     from yipyap_core.services.host import HostService
     from yipyap_core.services.hub import HubService
-    from yipyap_core.services.ollama import OllamaService
+    from yipyap_core.services.ollama.service import OllamaService
     from yipyap_core.services.registry import RegistryService
     from yipyap_core.settings import Settings
 

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.users import Principal
 from yipyap_core.domain.verification import Damage, Mismatch
-from yipyap_core.services.cache_verify import VerifyView
+from yipyap_core.services.cache.verify import VerifyView
 from yipyap_core.services.container import Services, current
 from yipyap_core.ui import actions, cache_repairs, formats
 from yipyap_core.ui.formats import plain

@@ -13,7 +13,7 @@ import streamlit as st
 from yipyap_core.domain.deletion import DeletionPlan, KeptItem, PlanItem, PlanKind, PlanRequest
 from yipyap_core.domain.users import Principal, Role
 from yipyap_core.errors import YipyapError
-from yipyap_core.services.cache_deletion import Deletion, PlanIsStale, UnknownPlan
+from yipyap_core.services.cache.deletion import Deletion, PlanIsStale, UnknownPlan
 from yipyap_core.services.container import current
 from yipyap_core.ui import actions, boundary, dialogs, formats
 from yipyap_core.ui.actions import Notice

@@ -12,8 +12,8 @@ from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.jobs import Phase, Progress
 from yipyap_core.domain.users import Principal
 from yipyap_core.domain.verification import Mismatch
-from yipyap_core.services.cache_repair import Repair
-from yipyap_core.services.cache_verify import VerifyView
+from yipyap_core.services.cache.repair import Repair
+from yipyap_core.services.cache.verify import VerifyView
 from yipyap_core.services.container import Services, current
 from yipyap_core.ui import actions, formats
 from yipyap_core.ui.formats import plain

@@ -11,7 +11,7 @@ from yipyap_core.domain.configs import FieldChange, ImportReport
 from yipyap_core.domain.users import Principal, Role
 from yipyap_core.errors import ConfigInvalid, YipyapError
 from yipyap_core.families.fields import fields_of
-from yipyap_core.services.configuration import ConfigurationService
+from yipyap_core.services.configuration.service import ConfigurationService
 from yipyap_core.services.container import current
 from yipyap_core.ui import actions, boundary, dialogs, formats
 from yipyap_core.ui.formats import plain

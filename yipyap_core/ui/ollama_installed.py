@@ -12,7 +12,7 @@ from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.ollama import Freshness, OllamaModel, UpdateCheck
 from yipyap_core.domain.users import Principal
 from yipyap_core.services.container import current
-from yipyap_core.services.ollama_pulls import PullView
+from yipyap_core.services.ollama.pulls import PullView
 from yipyap_core.ui import actions, dialogs, formats, session
 from yipyap_core.ui.formats import plain
 from yipyap_core.ui.ollama_dialogs import DELETE, SHOW

@@ -13,7 +13,7 @@ from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.jobs import Failure, Phase
 from yipyap_core.domain.users import Principal
 from yipyap_core.services.container import current
-from yipyap_core.services.ollama_pulls import PullView
+from yipyap_core.services.ollama.pulls import PullView
 from yipyap_core.ui import actions, formats, pictures
 from yipyap_core.ui.formats import plain
 from yipyap_core.ui.live import Live

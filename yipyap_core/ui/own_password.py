@@ -12,7 +12,7 @@ from yipyap_core.ui import actions, boundary, cookie, session
 from yipyap_core.ui.actions import Notice
 
 if TYPE_CHECKING:
-    from yipyap_core.services.accounts import AccountsService
+    from yipyap_core.services.accounts.service import AccountsService
 
 
 def draw(accounts: AccountsService, principal: Principal) -> None:

@@ -16,7 +16,7 @@ from yipyap_core.ui.formats import plain
 from yipyap_core.ui.visitor import ROLE_NAMES
 
 if TYPE_CHECKING:
-    from yipyap_core.services.accounts import AccountsService
+    from yipyap_core.services.accounts.service import AccountsService
 
 LIFETIMES_DAYS: Final = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
 

@@ -17,7 +17,7 @@ from yipyap_core.api.problems import problem
 from yipyap_core.domain.deletion import PlanKind, PlanRequest
 from yipyap_core.domain.users import Principal
 from yipyap_core.errors import Invalid
-from yipyap_core.services.cache_deletion import CacheDeletion, Deletion, PlanIsStale
+from yipyap_core.services.cache.deletion import CacheDeletion, Deletion, PlanIsStale
 
 router = APIRouter(tags=["hugging face cache"])
 

@@ -24,8 +24,8 @@ from yipyap_core.domain.ollama import (
     UpdateCheck,
 )
 from yipyap_core.errors import YipyapError
-from yipyap_core.services.ollama import OllamaChat
-from yipyap_core.services.ollama_pulls import PullView
+from yipyap_core.services.ollama.pulls import PullView
+from yipyap_core.services.ollama.service import OllamaChat
 
 router = APIRouter(tags=["ollama"])
 

@@ -1,0 +1,1 @@
+"""Who may come in: users, passwords, tokens, the throttle of failed sign-ins."""

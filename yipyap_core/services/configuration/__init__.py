@@ -1,0 +1,1 @@
+"""The families' settings: layers, versions, documents, what engines are told of a change."""

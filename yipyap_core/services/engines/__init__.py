@@ -1,0 +1,1 @@
+"""The loaded models: choice of files, checks before a load, canaries, reloads."""

@@ -1,0 +1,1 @@
+"""The Ollama service: its status and models, pulls as jobs, updates."""
