@@ -64,19 +64,6 @@ def test_a_revision_takes_its_listing_along(kit: CacheKit) -> None:
     assert picture(kit.cache_dir) == before
 
 
-def test_damage_leaves_the_listing_that_says_what_is_missing(kit: CacheKit) -> None:
-    repo, _, new = two_revisions(kit.cache_dir)
-    listing = repo.listing(new, {"a.bin": b"3" * 300})
-    blob = f"blobs/{repo.blob(b'3' * 300).name}"
-
-    done = kit.service.deletion.delete(
-        ADMIN, PlanRequest(PlanKind.DAMAGED, repo.folder, choices=(blob,))
-    )
-
-    assert done.freed_bytes == 300
-    assert listing.exists()
-
-
 @pytest.mark.parametrize("name", ["v1", "short"])
 def test_a_revision_is_found_by_ref_and_by_the_start_of_its_commit(
     kit: CacheKit, name: str

@@ -133,20 +133,11 @@ def _request(kit: CacheKit, kind: PlanKind, makers: list[RepoMaker], choice: int
         return PlanRequest(kind, repo.folder, commits[choice % len(commits)])
     if kind is PlanKind.MODEL and kit.models:
         return PlanRequest(kind, choices=(kit.models[0].id,))
-    if kind is PlanKind.DAMAGED:
-        return PlanRequest(kind, repo.folder, choices=_every_other(_stored(repo), choice))
     if kind is PlanKind.RECLAIM:
         return PlanRequest(kind, choices=_every_other(_suggested(kit), choice))
     if kind in {PlanKind.REVISION, PlanKind.REPOSITORY, PlanKind.MODEL}:
         return PlanRequest(PlanKind.REPOSITORY, repo.folder)
     return PlanRequest(kind)
-
-
-def _stored(repo: RepoMaker) -> list[str]:
-    """Every blob and every file that lies in a snapshot itself."""
-    blobs, names = repo.root.glob("blobs/*"), repo.root.glob("snapshots/**/*")
-    own = (path for path in names if path.is_file() and not path.is_symlink())
-    return sorted(path.relative_to(repo.root).as_posix() for path in (*blobs, *own))
 
 
 def _suggested(kit: CacheKit) -> list[str]:

@@ -20,6 +20,8 @@ from yipyap_core.domain.doctor import Finding, Health
 from yipyap_core.services.cache.doctor import StoreDoctor
 from yipyap_core.settings import CacheLocation, other_hub_caches
 
+ROOTS_EMPTY_FOLDERS = ("/srv", "/mnt", "/media", "/opt", "/usr/local/etc", "/usr/local/games")
+
 
 def examine(path: Path, *others: CacheLocation, reserve_bytes: int = 0) -> dict[str, Finding]:
     doctor = StoreDoctor(
@@ -140,11 +142,15 @@ def test_a_folder_that_may_not_be_made_is_bad(open_folder: Path) -> None:
 def foreign_folder(open_folder: Path) -> Path:
     """A folder of root's, for a test that looks at it as somebody else."""
     if os.geteuid() != 0:
-        return Path("/")
+        return next(one for one in map(Path, ROOTS_EMPTY_FOLDERS) if _is_empty(one))
     folder = open_folder / "with space"
     folder.mkdir()
     folder.chmod(0o777)
     return folder
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def test_a_folder_of_another_user_comes_with_the_line_that_hands_it_over(
@@ -155,6 +161,13 @@ def test_a_folder_of_another_user_comes_with_the_line_that_hands_it_over(
     assert finding.health is Health.NOTE
     assert parses(finding.fix)[:3] == ["sudo", "chown", "-R"]
     assert parses(finding.fix)[-1] == str(foreign_folder)
+
+
+def test_a_folder_that_holds_other_things_is_not_handed_over() -> None:
+    fix = as_nobody(Path("/"))["Owner"].fix or ""
+
+    assert "chown" not in fix
+    assert "/huggingface-hub && export HF_HUB_CACHE=/huggingface-hub" in fix
 
 
 def test_a_full_volume_is_bad_and_the_line_tells_what_takes_the_room(tmp_path: Path) -> None:

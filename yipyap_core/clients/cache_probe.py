@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from yipyap_core.clients.cache_layout import LOCKS_DIR, split_folder
+from yipyap_core.clients.cache_layout import LOCKS_DIR, NOT_REPOSITORIES, SHARED_DIR, split_folder
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "glusterfs", "ceph", "fuse.sshfs", "9p"}
@@ -136,6 +136,16 @@ def foreign_repositories(cache_dir: Path) -> list[str]:
     except OSError:
         return []
     return sorted(one.name for one in folders if not os.access(one.path, os.W_OK | os.X_OK))
+
+
+def holds_other_things(folder: Path) -> bool:
+    """Whether a folder has anything in it that no hub's cache has, such as a system's folders."""
+    try:
+        names = [name for name in os.listdir(folder) if name[0] != "."]  # noqa: PTH208 - names only
+    except OSError:
+        return False
+    known = NOT_REPOSITORIES | {SHARED_DIR}
+    return any(not split_folder(name) and name not in known for name in names)
 
 
 def volume_of(folder: Path) -> Volume | None:

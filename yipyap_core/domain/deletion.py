@@ -129,7 +129,6 @@ class PlanKind(StrEnum):
     """The files of one registered model, without those that another one needs."""
     PRUNE = "prune"
     RECLAIM = "reclaim"
-    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ TITLES: Final = {
     PlanKind.MODEL: "Delete a model's files",
     PlanKind.PRUNE: "Prune",
     PlanKind.RECLAIM: "Reclaim space",
-    PlanKind.DAMAGED: "Delete damaged files",
 }
 
 

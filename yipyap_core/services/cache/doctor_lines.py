@@ -7,6 +7,7 @@ from pathlib import Path
 
 from yipyap_core.clients import cache_probe
 
+OWN_FOLDER = "huggingface-hub"
 LOCAL_FOLDERS = ("~/.cache/huggingface/hub", "/var/tmp/huggingface/hub")
 
 
@@ -28,8 +29,13 @@ def open_for_us(path: Path) -> str:
 
 
 def own(path: Path) -> str:
-    """Let the server's user write what is there."""
-    return _remount(path) or f"sudo chown -R {_q(cache_probe.own_name())}: {_q(path)}"
+    """Let the server's user write what is there, or where that is not all the cache's, below."""
+    if line := _remount(path):
+        return line
+    if cache_probe.holds_other_things(path):
+        below = path / OWN_FOLDER
+        return f"{open_for_us(below)} && {use(below)}"
+    return f"sudo chown -R {_q(cache_probe.own_name())}: {_q(path)}"
 
 
 def tell_the_largest(path: Path) -> str:

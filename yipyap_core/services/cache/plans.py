@@ -163,8 +163,6 @@ class CachePlanner:
             raise UnknownRepository("The cache holds no such repository.")
         if request.kind is PlanKind.REPOSITORY:
             return [Selection(folder, whole=True)]
-        if request.kind is PlanKind.DAMAGED:
-            return [self._damaged(folder, request.choices)]
         commit = find_revision(scan.repos[folder].repo, request.commit or "")
         return [Selection(folder, commits=frozenset({commit}))]
 
@@ -191,17 +189,6 @@ class CachePlanner:
         own = files_of(spec, names) - self._usage.wanted_names(folder, names, but=spec.id)
         pairs = ((one.commit, entry.path) for one in detail.revisions for entry in one.entries)
         return [Selection(folder, entries=frozenset(pair for pair in pairs if pair[1] in own))]
-
-    def _damaged(self, folder: str, blobs: tuple[str, ...]) -> Selection:
-        """Every name that leads to one of the damaged blobs."""
-        detail = read_detail(self._cache_dir, folder)
-        entries = frozenset(
-            (revision.commit, entry.path)
-            for revision in (detail.revisions if detail else ())
-            for entry in revision.entries
-            if entry.stored and entry.stored in blobs
-        )
-        return Selection(folder, entries=entries)
 
 
 def find_revision(repo: CachedRepo, name: str) -> str:
