@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pydantic import SecretStr
 
-from yipyap_core.server import welcome
+from yipyap_core.clients.cache_faults import CacheNotWritable
+from yipyap_core.server import PRESSURE_SECONDS, UPKEEP_SECONDS, keep_house, welcome
 from yipyap_core.services.accounts.service import AccountsService, open_accounts
+from yipyap_core.services.cache.upkeep import CacheUpkeep
 from yipyap_core.settings import Settings
 from yipyap_core.stores.engine import migrate, open_engine
 
@@ -61,3 +65,33 @@ def test_a_weak_password_is_named_and_the_link_stays(
     assert "YIPYAP_ADMIN_PASSWORD made no administrator" in said
     assert "?setup=" in said
     assert not accounts.has_users()
+
+
+class House:
+    """Counts what is done for the trash, and says when it is enough; a look may fail."""
+
+    def __init__(self, looks: int) -> None:
+        self.done: list[str] = []
+        self.left = looks
+
+    def run(self) -> int:
+        self.done.append("run")
+        raise CacheNotWritable("the folder is closed")
+
+    def make_room(self) -> int:
+        self.done.append("look")
+        return 0
+
+    def wait(self, timeout: float) -> bool:
+        assert timeout == PRESSURE_SECONDS
+        self.left -= 1
+        return self.left == 0
+
+
+def test_the_volume_is_looked_at_between_two_rounds_of_the_trash() -> None:
+    looks = int(UPKEEP_SECONDS / PRESSURE_SECONDS)
+    house = House(looks + 1)
+
+    keep_house(cast(threading.Event, house), cast(CacheUpkeep, house))
+
+    assert house.done == ["run", *["look"] * (looks - 1), "run"]

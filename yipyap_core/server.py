@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import itertools
 import logging
 import sys
 import threading
@@ -17,7 +18,7 @@ from yipyap_core.bootstrap import build
 from yipyap_core.errors import Invalid, YipyapError
 from yipyap_core.listening import answer_at_once
 from yipyap_core.services.accounts.service import AccountsService
-from yipyap_core.services.cache.service import CacheService
+from yipyap_core.services.cache.upkeep import CacheUpkeep
 from yipyap_core.settings import Settings, read_settings
 from yipyap_core.ui import theme_message
 
@@ -25,6 +26,8 @@ COLLECT_SECONDS = 180.0
 """Streamlit's collection after every run is off; this often we collect instead."""
 UPKEEP_SECONDS = 600.0
 """How often the cache's trash is looked after."""
+PRESSURE_SECONDS = 10.0
+"""How long the trash may keep a volume full."""
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +43,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     sys.stdout.write(f"\n{welcome(settings, accounts, _base_url(settings))}\n")
     sys.stdout.flush()
     stopping = threading.Event()
-    upkeep = partial(_keep_house, stopping, application.services.cache)
+    upkeep = partial(keep_house, stopping, application.services.cache.upkeep)
     for target in (_warm_up, partial(_collect_garbage, stopping), upkeep):
         threading.Thread(target=target, daemon=True).start()
     try:
@@ -95,13 +98,15 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-def _keep_house(stopping: threading.Event, cache: CacheService) -> None:
-    while True:
+def keep_house(stopping: threading.Event, upkeep: CacheUpkeep) -> None:
+    """Look after the trash now and then, and at a volume that others fill up in between."""
+    looks = int(UPKEEP_SECONDS / PRESSURE_SECONDS) - 1
+    for due in itertools.cycle([upkeep.run, *itertools.repeat(upkeep.make_room, looks)]):
         try:
-            cache.upkeep.run()
+            due()
         except (YipyapError, OSError):
             log.exception("the trash of the cache could not be looked after; tried again later")
-        if stopping.wait(UPKEEP_SECONDS):
+        if stopping.wait(PRESSURE_SECONDS):
             return
 
 

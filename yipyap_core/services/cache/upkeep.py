@@ -41,18 +41,19 @@ class CacheUpkeep:
             horizon = self._clock() - self._age
             old = [one for one in self._trash.entries() if one.created_at <= horizon]
             freed += sum(self._purge(entry, "its time is over") for entry in old)
-        return freed + self.make_room(0)
+        return freed + self.make_room()
 
-    def make_room(self, needed_bytes: int) -> int:
+    def make_room(self, needed_bytes: int = 0) -> int:
         """Purge the oldest entries until `needed_bytes` and the reserve are free.
 
         Returns what the volume gained; 0 when there was room, or nothing to purge.
         """
         freed = 0
+        if self._has_room(needed_bytes) or not self._trash.entries():
+            return freed
         with self._trash.exclusive():
             for entry in reversed(self._trash.entries()):
-                disk = self._cache.disk()
-                if disk is None or disk.free_bytes >= needed_bytes + self._reserve_bytes:
+                if self._has_room(needed_bytes):
                     break
                 freed += self._purge(entry, "the volume needs the room")
         return freed
@@ -72,6 +73,10 @@ class CacheUpkeep:
                     break
                 freed += self._purge(entry, "a download needs the room")
         return freed
+
+    def _has_room(self, needed_bytes: int) -> bool:
+        disk = self._cache.disk()
+        return disk is None or disk.free_bytes >= needed_bytes + self._reserve_bytes
 
     def _finish(self, entry: TrashEntry) -> int:
         """End what the end of a server interrupted."""
