@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from yipyap_core.domain.jobs import Phase
 from yipyap_core.domain.verification import Damage
 from yipyap_core.errors import DownloadsDisabled, Forbidden, ModelInUse
 from yipyap_core.services.cache.repair_work import REPAIRS_DIR
+from yipyap_core.transfer import linking
 
 FILES = {"config.json": b"{}", "a.safetensors": b"a" * 50_000, "b.safetensors": b"b" * 50_000}
 
@@ -230,6 +232,29 @@ def test_what_the_publisher_never_had_is_named_and_the_rest_repaired(house: Hous
     assert repair.status.error.code == "file_not_found"
     assert "lost.bin" in repair.status.error.message
     assert (house.snapshot / "a.safetensors").read_bytes() == FILES["a.safetensors"]
+
+
+def test_without_links_the_names_themselves_are_repaired(
+    tmp_path: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "the volume has no links")
+
+    monkeypatch.setattr(linking, "make_link", refuse)
+    kit = CacheKit(tmp_path / "hub", tmp_path / "db.sqlite3", endpoint=hub.endpoint)
+    files = {**FILES, "twin.safetensors": FILES["a.safetensors"]}
+    repo = RepoMaker(kit.cache_dir)
+    commit = repo.commit(files, commit=hub.add_repo("org/name", files), links=False)
+    repo.listing(commit, files)
+    snapshot = repo.root / "snapshots" / commit
+    for name in ("a.safetensors", "twin.safetensors", "b.safetensors"):
+        (snapshot / name).write_bytes(b"x" * 50_000)
+
+    [repair] = repaired(kit, checked(kit).verify_id)
+
+    assert repair.status.status is DownloadState.COMPLETED
+    assert {path.name: path.read_bytes() for path in snapshot.iterdir()} == files
+    assert list((repo.root / "blobs").iterdir()) == []
 
 
 def test_a_repository_of_no_hub_is_refused_with_its_name(house: House) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import snapshot_download
 
 from tests.standins.hub import Hub, Pattern, RemoteHub, Source
 from tests.test_transfer.runner import ROOT
@@ -113,26 +114,47 @@ def test_a_complete_read_only_cache_is_complete(remote_hub: RemoteHub, tmp_path:
     assert [event["end"] for event in events if "end" in event] == ["done", "done"]
 
 
-def test_without_links_the_name_is_the_file_itself(
-    hub: Hub, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = plan_of(hub, hub.add_repo(REPO, FILES))
+@pytest.fixture
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file system without links can be mounted by an ordinary user; the refusal is its own."""
 
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, "the volume has no links")
 
-    # No file system without links can be mounted by an ordinary user; the refusal is its own.
     monkeypatch.setattr(linking, "make_link", refuse)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_links_the_name_is_the_file_itself(hub: Hub, cache_dir: Path) -> None:
+    plan = plan_of(hub, hub.add_repo(REPO, FILES))
+
     transfer_of(hub.endpoint, cache_dir).run(plan, control=Control())
 
     layout = Layout(cache_dir, plan.repo, plan.commit)
     for file in plan.files:
         assert not layout.pointer(file).is_symlink()
         assert layout.is_linked(file)
+    assert list(layout.blobs.iterdir()) == []  # as the hub's client does: nothing twice
     assert present(plan, cache_dir).complete
     again = Control()
     transfer_of(hub.endpoint, cache_dir).run(plan, control=again)
     assert again.fetched == 0
+    snapshot_download(REPO, cache_dir=cache_dir, local_files_only=True)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_links_every_name_of_a_content_is_a_file(hub: Hub, cache_dir: Path) -> None:
+    content = Pattern(12 * MIB)
+    files: dict[str, Source] = {"a.bin": content, "b.bin": content, "c.bin": content}
+    plan = plan_of(hub, hub.add_repo(REPO, files))
+
+    transfer_of(hub.endpoint, cache_dir).run(plan, control=Control())
+
+    layout = Layout(cache_dir, plan.repo, plan.commit)
+    contents = {layout.pointer(file).read_bytes() for file in plan.files}
+    assert [len(one) for one in contents] == [12 * MIB]
+    assert list(layout.blobs.iterdir()) == []
+    assert present(plan, cache_dir).complete
 
 
 def test_a_link_in_the_snapshot_cannot_lead_a_name_out_of_it(
@@ -160,5 +182,5 @@ def test_a_name_that_leads_elsewhere_is_pointed_anew(hub: Hub, cache_dir: Path) 
     transfer_of(hub.endpoint, cache_dir).run(plan, control=Control())
 
     assert layout.pointer(plan.files[0]).read_bytes() == b"{}"
-    link(layout, plan.files[0])
+    link(layout, plan.files[0], is_last=True)
     assert present(plan, cache_dir).complete

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,14 @@ def size_of(path: str) -> int | None:
         return os.stat(path).st_size
     except OSError:
         return None
+
+
+def is_plain_file(path: str) -> bool:
+    """Whether the name is a file's own and no link to one."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def unfinished_bytes(folder: Path, etag: str) -> int:

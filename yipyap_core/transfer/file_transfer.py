@@ -63,7 +63,7 @@ class FileTransfer:
         layout = self._context.layout
         if self._began_empty:  # what others bring meanwhile is seen under the blob's lock
             return False
-        if not layout.has_blob(work.file) and not all(map(layout.is_linked, work.names)):
+        if not layout.has_content(work.names):
             return False
         self._sweep(work.file)
         self._settle(work.file, work.file.size_bytes)
@@ -95,9 +95,9 @@ class FileTransfer:
         file, layout = work.file, self._context.layout
         lock = lane.ahead.take_lock() if lane.ahead else None
         if lock is None:
-            lock = acquire(layout.lock_text(file), file.path, self._patience(lane, file))
+            lock = acquire(layout.lock_text(file), file.path, self._patience(lane, work))
         try:
-            there = layout.has_blob(file)
+            there = layout.has_content(work.names)
             if there:
                 self._sweep(file)
                 self._settle(file, file.size_bytes)
@@ -116,11 +116,12 @@ class FileTransfer:
         with context.phases.transferring():
             fetch_by_child(context, lane.stopper, file)
         self._counted.settle(file.etag, file.size_bytes)
+        content = context.layout.content_text(work.names) or context.layout.blob_text(file)
         with context.phases.verifying():
-            right = hash_file(context.layout.blob_text(file), file, lane.stopper.check) == file.etag
+            right = hash_file(content, file, lane.stopper.check) == file.etag
         if not right:
             context.control.restart_file(file.path, file.size_bytes, WRONG_HASH)
-            remove(context.layout.blob_text(file))
+            remove(content)
             raise HashMismatch(f"{file.path} arrived with another hash than the publisher's.")
         self._name(work, verified=True)
 
@@ -152,13 +153,14 @@ class FileTransfer:
             return frozenset()
         return frozenset(name for name in names if name.endswith((".part", ".part.json")))
 
-    def _patience(self, lane: Lane, file: RemoteFile) -> Patience:
+    def _patience(self, lane: Lane, work: Work) -> Patience:
+        file = work.file
         note = f"Another program is fetching {file.path}; waiting for it."
         return Patience(
             timeout_seconds=self._context.options.lock_timeout_seconds,
             wait=lane.stopper.wait,
             waiting=lambda: self._context.control.note("waiting_for_lock", note),
-            needless=lambda: self._context.layout.has_blob(file),
+            needless=lambda: self._context.layout.has_content(work.names),
             signs_of_life=lambda: unfinished_bytes(self._context.layout.blobs, file.etag),
         )
 
@@ -214,7 +216,7 @@ class FileTransfer:
 
     def _name(self, work: Work, *, verified: bool) -> None:
         for file in work.names:
-            link(self._context.layout, file)
+            link(self._context.layout, file, is_last=work.is_last(file))
             self._context.control.file_done(file.path, file.size_bytes, verified=verified)
 
     def _settle(self, file: RemoteFile, present_bytes: int) -> None:

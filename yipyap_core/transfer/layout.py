@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from yipyap_core.domain.downloads import RemoteFile
 from yipyap_core.domain.models import RepoRef
 from yipyap_core.errors import UnsafePath
-from yipyap_core.transfer.disk import link_target, size_of
+from yipyap_core.transfer.disk import is_plain_file, link_target, size_of
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -157,6 +158,18 @@ class Layout:
     def has_blob(self, file: RemoteFile) -> bool:
         """Whether the content is there with the right size, whoever put it there."""
         return size_of(self.blob_text(file)) == file.size_bytes
+
+    def has_content(self, names: Sequence[RemoteFile]) -> bool:
+        """Whether the content that all the names have is there, as the blob or under each name."""
+        return self.has_blob(names[0]) or all(map(self.is_linked, names))
+
+    def content_text(self, names: Sequence[RemoteFile]) -> str | None:
+        """Where the content that all the names have lies itself; None where it is not there.
+
+        That is the blob, or without symbolic links the name that has taken it over.
+        """
+        texts = [self.blob_text(names[0]), *(self.pointer_text(name) for name in names)]
+        return next((text for text in texts if is_plain_file(text)), None)
 
     def blob_target(self, file: RemoteFile) -> str:
         """What the link in the snapshot holds: the blob, relative to the link's folder."""

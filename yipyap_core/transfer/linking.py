@@ -1,4 +1,8 @@
-"""Gives a finished blob its name in the snapshot: a relative link, or the file itself."""
+"""Gives a finished blob its name in the snapshot: a relative link, or the file itself.
+
+A volume without symbolic links holds each content once, too, as long as it has one name: there the
+last name takes the content over, as with the hub's own client, and names before it are copies.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +18,26 @@ from yipyap_core.transfer.layout import Layout
 NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EACCES})
 
 
-def link(layout: Layout, file: RemoteFile) -> None:
+def link(layout: Layout, file: RemoteFile, *, is_last: bool) -> None:
     """Make the name lead to the blob, unless it leads to the right content already.
 
-    Where the volume has no symbolic links the name is a copy; it comes into place at once.
-    Raises `OSError` and `UnsafePath`.
+    `is_last` says that no further name of the plan needs the blob. Raises `OSError` and
+    `UnsafePath`.
     """
     layout.make_pointer_folder(file)
     try:
         make_link(layout.blob_target(file), layout.pointer_text(file))
     except FileExistsError:
-        _replace(layout, file)
+        _replace(layout, file, is_last=is_last)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
-        _copy(layout, file)
+        if not layout.is_linked(file):
+            _put(layout, file, is_last=is_last)
 
 
-def relink(layout: Layout, file: RemoteFile) -> None:
-    """Make the name lead to the blob whatever it leads to now, in one step.
-
-    Raises `OSError` and `UnsafePath`.
-    """
+def relink(layout: Layout, file: RemoteFile, *, is_last: bool) -> None:
+    """Make the name lead to the blob whatever it leads to now, in one step; else as `link`."""
     layout.make_pointer_folder(file)
     name, own = layout.pointer_text(file), layout.blob_target(file)
     if link_target(name) == own:
@@ -48,10 +50,10 @@ def relink(layout: Layout, file: RemoteFile) -> None:
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
-        _copy(layout, file)
+        _put(layout, file, is_last=is_last)
 
 
-def _replace(layout: Layout, file: RemoteFile) -> None:
+def _replace(layout: Layout, file: RemoteFile, *, is_last: bool) -> None:
     """Point a name anew that leads elsewhere, or to a content that is not whole."""
     pointer = layout.pointer(file)
     if pointer.is_symlink():
@@ -60,7 +62,15 @@ def _replace(layout: Layout, file: RemoteFile) -> None:
     elif layout.is_linked(file):
         return
     pointer.unlink()
-    link(layout, file)
+    link(layout, file, is_last=is_last)
+
+
+def _put(layout: Layout, file: RemoteFile, *, is_last: bool) -> None:
+    """Let the name be the content; it comes into place at once."""
+    if is_last:
+        replace(layout.blob_text(file), layout.pointer_text(file))
+    else:
+        _copy(layout, file)
 
 
 def _copy(layout: Layout, file: RemoteFile) -> None:

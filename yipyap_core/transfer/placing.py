@@ -7,7 +7,6 @@ cache meanwhile finds the old or the new, and a failure in between loses neither
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from yipyap_core.domain.downloads import RemoteFile
 from yipyap_core.transfer.disk import replace, size_of
@@ -15,6 +14,7 @@ from yipyap_core.transfer.hashing import hash_file
 from yipyap_core.transfer.layout import Layout
 from yipyap_core.transfer.linking import relink
 from yipyap_core.transfer.locks import Patience, acquire
+from yipyap_core.transfer.works import Work
 
 
 def is_right(path: str, file: RemoteFile, check: Callable[[], None]) -> bool:
@@ -30,18 +30,20 @@ def is_right(path: str, file: RemoteFile, check: Callable[[], None]) -> bool:
         return False
 
 
-def put_in_place(layout: Layout, staged: Layout, file: RemoteFile, patience: Patience) -> None:
+def put_in_place(layout: Layout, staged: Layout, work: Work, patience: Patience) -> None:
     """Move a checked content from `staged` into `layout`, if it is there, and name it.
 
     Raises `LockUnavailable`, `OSError` and `UnsafePath`.
     """
+    file = work.file
     for folder in (layout.locks, layout.blobs):
         folder.mkdir(parents=True, exist_ok=True)
     lock = acquire(layout.lock_text(file), file.path, patience)
     try:
-        if Path(staged.blob_text(file)).is_file():
-            replace(staged.blob_text(file), layout.blob_text(file))
-        relink(layout, file)
+        if content := staged.content_text(work.names):
+            replace(content, layout.blob_text(file))
+        for name in work.names:
+            relink(layout, name, is_last=work.is_last(name))
     finally:
         if lock is not None:
             lock.release()

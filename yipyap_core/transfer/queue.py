@@ -153,7 +153,7 @@ class Queue:
         with cache_errors(layout.blobs, self._context.plan.repo.repo_id):
             for work in self._fresh_small:
                 self._context.stopper.check()
-                sync_file(layout.blob_text(work.file))
+                sync_file(layout.content_text(work.names) or layout.blob_text(work.file))
             for folder in (layout.blobs, layout.snapshot):
                 sync_file(str(folder))
 

@@ -16,6 +16,10 @@ class Work:
     file: RemoteFile
     names: tuple[RemoteFile, ...]
 
+    def is_last(self, name: RemoteFile) -> bool:
+        """Whether no further name comes after it."""
+        return name is self.names[-1]
+
     @property
     def is_large(self) -> bool:
         """Whether it is worth several connections and a record of what is there."""

@@ -38,6 +38,7 @@ from yipyap_core.transfer.disk import cache_errors, unfinished_bytes
 from yipyap_core.transfer.layout import COMMIT, Layout
 from yipyap_core.transfer.locks import Patience
 from yipyap_core.transfer.placing import is_right, put_in_place
+from yipyap_core.transfer.works import works_of
 
 REPAIRS_DIR = f"{LOCKS_DIR}/.yipyap-repair"
 """Beside the trash: the hub's client looks at no such folder."""
@@ -143,9 +144,9 @@ class CacheRepairWorker:
             raise _gone(layout.repo)
         place = staged_dir(self._cache_dir, context.job.id)
         staged = Layout(place, layout.repo, layout.commit)
-        for file in files:
-            with cache_errors(layout.blobs, file.path, file.size_bytes):
-                put_in_place(layout, staged, file, self._patience(context, layout, file))
+        for work in works_of(files):
+            with cache_errors(layout.blobs, work.file.path, work.file.size_bytes):
+                put_in_place(layout, staged, work, self._patience(context, layout, work.file))
 
     def _patience(self, context: JobContext, layout: Layout, file: RemoteFile) -> Patience:
         def wait(seconds: float) -> None:
