@@ -23,7 +23,8 @@ from yipyap_core.families import find_families
 from yipyap_core.services.configuration.service import ConfigurationService
 from yipyap_core.services.engines.building import PACKAGE, build_engines
 from yipyap_core.services.engines.checks import Arrivals
-from yipyap_core.services.engines.service import EnginesService, Picture
+from yipyap_core.services.engines.picture import Picture
+from yipyap_core.services.engines.service import EnginesService
 from yipyap_core.services.events import EventBus
 from yipyap_core.services.registry import RegistryService
 from yipyap_core.stores.jobs import JobStore

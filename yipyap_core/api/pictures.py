@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 from yipyap_core.api.streams import HEADERS, MEDIA_TYPE, frame, server_is_stopping
 from yipyap_core.domain.engines import Box, Outcome
 from yipyap_core.errors import Invalid, YipyapError
-from yipyap_core.services.engines.service import Picture
+from yipyap_core.services.engines.picture import Picture
 
 MAX_PICTURES = 64
 LOOK_SECONDS = 0.2

@@ -15,7 +15,7 @@ from yipyap_core.domain.models import ModelType
 from yipyap_core.domain.users import Principal
 from yipyap_core.families.base import Family
 from yipyap_core.services.container import current
-from yipyap_core.services.engines.service import Picture
+from yipyap_core.services.engines.picture import Picture
 from yipyap_core.ui import try_picture, try_tasks
 from yipyap_core.ui.try_picture import Shown
 from yipyap_core.ui.try_tasks import Task

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from yipyap_core.domain.engine_limits import EngineLimits
 from yipyap_core.domain.engines import (
@@ -37,6 +35,7 @@ from yipyap_core.services.engines.checks import (
 )
 from yipyap_core.services.engines.choices import EngineChoices
 from yipyap_core.services.engines.events import Publish, publish_changes
+from yipyap_core.services.engines.picture import Picture
 from yipyap_core.services.engines.reloads import Successions
 from yipyap_core.services.registry import RegistryService
 
@@ -44,21 +43,6 @@ from yipyap_core.services.registry import RegistryService
 def utc_now() -> dt.datetime:
     """The present moment, aware."""
     return dt.datetime.now(dt.UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture with what the request says about it."""
-
-    data: bytes
-    draft: Mapping[str, Any] = field(default_factory=dict)
-    """Settings to try without saving them."""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    """What is no setting: `task`, `input`, `classes`, `extras`, `mcut`, `stream`, ..."""
-    timeout_seconds: float | None = None
-    """None: what the settings say."""
-    on_text: Callable[[str], None] | None = None
-    cancelled: threading.Event | None = None
 
 
 class EnginesService:
