@@ -100,11 +100,25 @@ def test_a_registry_that_breaks_off_costs_the_pull_nothing(
 
 
 @EITHER
-def test_altered_data_fails_and_the_next_try_fetches_it_again(
+def test_altered_data_is_pulled_once_more_by_itself(kit: OllamaKit, ollama: AnyOllama) -> None:
+    ollama.publish(LLAMA)
+    ollama.inject(WrongBytes(), count=1)
+
+    done = kit.ended(kit.pulls.start(ADMIN, "llama2:7b"))
+
+    assert done.status.status is DownloadState.COMPLETED
+    assert done.status.progress.bytes_done == done.status.progress.bytes_total
+    assert ollama.pulls("llama2:7b") == 2
+    [line] = [one for one in kit.jobs.events(done.pull_id) if one.kind == "restart_file"]
+    assert "its hash was wrong" in line.message
+
+
+@EITHER
+def test_data_altered_twice_fails_and_the_next_try_fetches_it_again(
     kit: OllamaKit, ollama: AnyOllama
 ) -> None:
     ollama.publish(LLAMA)
-    ollama.inject(WrongBytes(), count=1)
+    ollama.inject(WrongBytes(), count=2)
 
     failed = kit.ended(kit.pulls.start(ADMIN, "llama2:7b"))
     again = kit.ended(kit.pulls.retry(ADMIN, failed.pull_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from yipyap_core.errors import NotFound, OllamaUnavailable, TransferError, YipyapError
 
+WRONG_HASH = "hash_mismatch"
 HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
     (
         ("no space left", "not enough space", "disk quota"),
@@ -81,7 +82,7 @@ HINTS: tuple[tuple[tuple[str, ...], str, bool, str], ...] = (
     ),
     (
         ("digest mismatch",),
-        "hash_mismatch",
+        WRONG_HASH,
         True,
         "Something alters the data on its way to Ollama; check its proxies, then pull again.",
     ),

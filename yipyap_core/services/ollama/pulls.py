@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from yipyap_core.clients.ollama import OllamaClient, OllamaPull
-from yipyap_core.clients.ollama_faults import PASSING, NoOllama, OllamaRefusal
+from yipyap_core.clients.ollama_faults import PASSING, WRONG_HASH, NoOllama, OllamaRefusal
 from yipyap_core.domain.downloads import DownloadStatus
 from yipyap_core.domain.jobs import Job, JobKind, Phase
 from yipyap_core.domain.ollama import full_name, parse_model_name
@@ -74,11 +74,21 @@ class OllamaPullWorker:
         self._connect = connect
 
     def __call__(self, context: JobContext) -> None:
-        """Follow the stream to its end.
+        """Follow the stream to its end; what arrived with a wrong hash is pulled once more.
 
         Raises `ConnectionLost` where another try may help, and `Postponed` while the service is
         away.
         """
+        tally = PullTally(context.meter, context.job)
+        try:
+            self._pull(context, tally)
+        except OllamaRefusal as error:
+            if error.code != WRONG_HASH:
+                raise
+            tally.begin_anew(error.message)  # the service has thrown the layer away by itself
+            self._pull(context, tally)
+
+    def _pull(self, context: JobContext, tally: PullTally) -> None:
         context.phase(Phase.RESOLVING)
         patience = Patience(context)
         patience.expect(self._connect())
@@ -86,7 +96,7 @@ class OllamaPullWorker:
             with self._connect().pull(context.job.subject) as pull:
                 withdraw = context.token.on_cancel(pull.stop)
                 try:
-                    self._follow(context, pull)
+                    self._follow(context, pull, tally)
                 finally:
                     withdraw()
         except NoOllama as error:
@@ -98,8 +108,8 @@ class OllamaPullWorker:
                 raise
             raise PullInterrupted(error.message, code=error.code, hint=error.hint) from error
 
-    def _follow(self, context: JobContext, pull: OllamaPull) -> None:
-        tally, said, status = PullTally(context.meter, context.job), set[str](), ""
+    def _follow(self, context: JobContext, pull: OllamaPull, tally: PullTally) -> None:
+        said, status = set[str](), ""
         for frame in pull:
             context.token.raise_if_cancelled()
             status = frame.status

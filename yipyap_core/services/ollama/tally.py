@@ -29,10 +29,18 @@ class PullTally:
             self._replan()
         elif completed > done:
             self._meter.add_bytes(completed - done)
-        self._meter.file_started(digest.removeprefix("sha256:")[:12])
+        self._meter.file_started(_short(digest))
         if completed >= wider > 0 and digest not in self._whole:
             self._whole.add(digest)
             self._meter.file_done()
+
+    def begin_anew(self, words: str) -> None:
+        """Take back the layer whose digest the service names, or all where it names none."""
+        named = [digest for digest in self._layers if digest in words]
+        for digest in named or list(self._layers):
+            _, done = self._layers.pop(digest)
+            self._whole.discard(digest)
+            self._meter.restart_file(_short(digest), done, "its hash was wrong")
 
     def finish(self) -> None:
         """Show what there is as all there is."""
@@ -54,3 +62,8 @@ class PullTally:
             kept_files=len(self._whole),
         )
         self._meter.add_kept_bytes(kept_bytes)
+
+
+def _short(digest: str) -> str:
+    """A layer as Ollama's own lines name it."""
+    return digest.removeprefix("sha256:")[:12]
