@@ -99,3 +99,35 @@ def test_whoever_needs_the_same_model_joins_and_it_gives_way_no_more(tmp_path: P
         pids = {one.result(30).answer.details["pid"] for one in (checking, joined)}
         assert len(pids) == 1
         assert other.result(30).answer.caption == "4x3"
+
+
+def test_it_leaves_what_was_loaded_for_it_alone() -> None:
+    with pool_of() as pool:
+        quietly(pool, puppet())
+        assert pool.ledger.leave(puppet().key)
+        assert status(pool, puppet()).state is EngineState.UNLOADED
+
+
+def test_what_somebody_loads_meanwhile_stays(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    slow = puppet(gate=str(gate))
+    with pool_of() as pool:
+        checking = in_background(quietly, pool, slow)
+        with gate.open("wb"):
+            loading = in_background(pool.load, slow)
+            wait_until(
+                lambda: status(pool, slow).queued == 2, timeout_seconds=30, last=lambda: "waiting"
+            )
+        checking.result(30)
+        loading.result(30)
+        assert not pool.ledger.leave(slow.key)
+        assert status(pool, slow).state is EngineState.READY
+
+
+def test_what_somebody_loaded_before_stays() -> None:
+    with pool_of() as pool:
+        pool.load(puppet())
+        quietly(pool, puppet())
+        assert not pool.ledger.leave(puppet().key)
+        assert status(pool, puppet()).state is EngineState.READY

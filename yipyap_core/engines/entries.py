@@ -46,7 +46,7 @@ class Entry:
     kept: bool = False
     """Serves until its successor is ready."""
     is_background: bool = False
-    """Nobody waits for the load: it takes no other model's place, and gives way to other loads."""
+    """Loaded for nobody who waits: it takes no other's place, and gives way to other loads."""
     gave_way: bool = False
     """The load under way was given up for another one."""
     retiring: bool = False

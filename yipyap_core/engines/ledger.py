@@ -94,11 +94,11 @@ class Ledger:
             worker = self.taken(entry)
         return stopped(worker)
 
-    def leave(self, key: str, requests: int) -> bool:
-        """End a worker that has answered no more than so many requests and that nobody needs."""
+    def leave(self, key: str) -> bool:
+        """End a worker that was loaded for a background request, unless somebody needs it since."""
         with self.changed:
             entry = self.entries[key]
-            if entry.requests != requests or entry.waiting:
+            if not entry.is_background or entry.waiting:
                 return False
         return self.evict(key)
 

@@ -186,7 +186,7 @@ class EnginePool:
             entry = self.ledger.entry(ask.plan)
             if entry.waiting + entry.leases >= self.options.queue_limit:
                 raise EngineBusy(f"{entry.waiting + entry.leases} requests wait for this model.")
-            nobody = entry.is_background or not (entry.waiting or entry.load)
+            nobody = entry.is_background or not (entry.waiting or entry.load or entry.worker)
             entry.is_background = ask.is_background and nobody
             entry.waiting += 1
             return entry

@@ -85,7 +85,6 @@ class EngineChecks:
         family, _ = self._choices.family(model_id)
         config = self._choices.config_for(family, model_id)
         plan = self._choices.plan(family, config, model_id)
-        before = self._pool.ledger.status(plan.key)
         patience = self._pool.options
         ask = Ask(
             plan=plan,
@@ -95,8 +94,8 @@ class EngineChecks:
             is_background=is_background,
         )
         report = self._report(ask, model_id, actor)
-        if is_background and (before is None or before.pid is None):
-            self._pool.ledger.leave(plan.key, 1 + (before.requests if before else 0))
+        if is_background:
+            self._pool.ledger.leave(plan.key)
         return report
 
     def _report(self, ask: Ask, model_id: str, actor: str) -> CanaryReport:
