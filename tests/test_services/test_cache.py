@@ -1,4 +1,4 @@
-"""The cache service beside deletion: totals, memory, suggestions, checks, the trash's upkeep."""
+"""The cache service beside deletion: totals, memory, suggestions, checks."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ from yipyap_core.domain.jobs import Phase, Progress
 from yipyap_core.domain.models import ModelSpec
 from yipyap_core.domain.reclaim import ReclaimKind, pickle_twins
 from yipyap_core.domain.verification import Damage
-from yipyap_core.errors import Forbidden, InsufficientStorage, ModelInUse, UnknownModel
+from yipyap_core.errors import Forbidden, ModelInUse, UnknownModel
 from yipyap_core.services.cache.usage import DownloadUsage
-from yipyap_core.services.downloads.space import SpaceBook
 
 EVERYTHING = PlanRequest(PlanKind.EVERYTHING)
 
@@ -230,75 +229,6 @@ def test_a_full_volume_is_freed_by_purging_in_place(kit: CacheKit) -> None:
     assert (done.freed_bytes, done.freed_now_bytes) == (1500, 1500)
     assert content_bytes(kit.cache_dir, trash=True) == 0
     assert not payload.exists()
-
-
-# the trash's upkeep
-
-
-def test_old_entries_are_purged(kit: CacheKit) -> None:
-    two_revisions(kit.cache_dir)
-    kit.service.deletion.delete(ADMIN, EVERYTHING)
-    kit.now += dt.timedelta(days=6)
-    young = kit.service.upkeep.run()
-    kit.now += dt.timedelta(days=2)
-
-    assert (young, kit.service.upkeep.run()) == (0, 600)
-    assert content_bytes(kit.cache_dir, trash=True) == 0
-
-
-def test_under_pressure_the_oldest_goes_first(kit: CacheKit) -> None:
-    for name in ("a", "b"):
-        RepoMaker(kit.cache_dir, f"org/{name}").commit({"x.bin": b"1" * 100})
-        kit.service.deletion.delete(ADMIN, EVERYTHING)
-        kit.now += dt.timedelta(hours=1)
-    disk = kit.service.info(ADMIN).disk
-    assert disk
-
-    assert kit.service.upkeep.make_room(0) == 0
-    assert kit.service.upkeep.make_room(disk.total_bytes * 2) == 200
-    assert kit.service.deletion.trash(ADMIN) == ()
-
-
-def test_the_trash_gives_way_to_a_download_when_that_is_enough(kit: CacheKit) -> None:
-    for name in ("a", "b", "c"):
-        RepoMaker(kit.cache_dir, f"org/{name}").commit({"x.bin": b"1" * 100})
-        kit.service.deletion.delete(ADMIN, EVERYTHING)
-        kit.now += dt.timedelta(hours=1)
-
-    assert kit.service.upkeep.give_way(301) == 0
-    assert kit.service.upkeep.give_way(150) == 200
-    [youngest] = kit.service.deletion.trash(ADMIN)
-    assert youngest.items[0].repo_id == "org/c"
-
-
-def test_a_download_is_not_refused_while_the_trash_has_the_room(kit: CacheKit) -> None:
-    RepoMaker(kit.cache_dir).commit({"x.bin": b"1" * 500})
-    kit.service.deletion.delete(ADMIN, EVERYTHING)
-    space = SpaceBook(
-        store=kit.jobs,
-        cache_dir=kit.cache_dir,
-        reserve_bytes=0,
-        free_bytes=lambda folder: 600 - content_bytes(folder, trash=True),
-    )
-    with pytest.raises(InsufficientStorage):
-        space.check(400)
-
-    space.use_trash(kit.service.upkeep.give_way)
-    space.check(400)
-
-    assert kit.service.deletion.trash(ADMIN) == ()
-
-
-def test_an_unreadable_note_hides_nothing(kit: CacheKit) -> None:
-    repo, _, _ = two_revisions(kit.cache_dir)
-    done = kit.service.deletion.delete(ADMIN, EVERYTHING)
-    [note] = (kit.cache_dir / ".locks").rglob("entry.json")
-    note.write_text("{")
-
-    [entry] = kit.service.deletion.trash(ADMIN)
-    assert (entry.id, entry.items[0].repo_id) == (done.trash_id, "org/name")
-    kit.service.deletion.restore(ADMIN, entry.id)
-    assert repo.root.exists()
 
 
 # suggestions

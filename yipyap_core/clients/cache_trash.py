@@ -23,7 +23,7 @@ from yipyap_core.clients.cache_detail import linked_blobs
 from yipyap_core.clients.cache_faults import translated
 from yipyap_core.clients.cache_layout import LOCKS_DIR, SHARED_DIR
 from yipyap_core.clients.cache_return import TrashReturn, children, files_below
-from yipyap_core.clients.trash_notes import read_note, write_note
+from yipyap_core.clients.trash_notes import begin_purge, content_of, read_note, write_note
 from yipyap_core.domain.trash import Restored, TrashEntry, TrashState
 
 TRASH_DIR = f"{LOCKS_DIR}/.yipyap-trash"
@@ -75,7 +75,7 @@ class CacheTrash:
     def open_entry(self, entry: TrashEntry) -> None:
         """Write an entry down before anything is moved into it; one may be opened again."""
         with translated(self._cache_dir):
-            (self._root / entry.id / "content").mkdir(parents=True, exist_ok=True)
+            self._content(entry).mkdir(parents=True, exist_ok=True)
             self._note(replace(entry, state=TrashState.FILLING))
 
     def move_in(self, entry: TrashEntry, folder: str, moves: Sequence[str]) -> list[str]:
@@ -118,11 +118,13 @@ class CacheTrash:
         return Restored(entry, returning.files, tuple(returning.superseded), tuple(returning.lost))
 
     def purge(self, entry: TrashEntry) -> int:
-        """Free an entry for good; returns what the volume gained."""
+        """Free an entry for good; returns what the volume gained.
+
+        It needs no room: a volume may be full to the last byte.
+        """
         with translated(self._cache_dir):
             size = self._measure(entry)
-            self._note(replace(entry, state=TrashState.PURGING))
-            shutil.rmtree(self._content(entry))
+            begin_purge(self._root / entry.id)
             shutil.rmtree(self._root / entry.id)
         return size
 
@@ -133,7 +135,7 @@ class CacheTrash:
         return read_note(self._root / trash_id)
 
     def _content(self, entry: TrashEntry) -> Path:
-        return self._root / entry.id / "content"
+        return content_of(self._root / entry.id)
 
     def _move(self, folder: str, move: str, content: Path) -> None:
         source = self._cache_dir / folder / move if move else self._cache_dir / folder

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from yipyap_core.clients.cache_layout import SHARED_DIR, split_folder
 from yipyap_core.domain.trash import TrashEntry, TrashItem, TrashState
 
 ENTRY_FILE = "entry.json"
+CONTENT, PURGED = "content", "purged"
 
 
 def write_note(place: Path, entry: TrashEntry) -> None:
@@ -25,23 +27,36 @@ def write_note(place: Path, entry: TrashEntry) -> None:
     unfinished.replace(place / ENTRY_FILE)
 
 
+def content_of(place: Path) -> Path:
+    """The folder with what went, laid out as in the cache; also where it is being freed."""
+    return place / (PURGED if (place / PURGED).exists() else CONTENT)
+
+
+def begin_purge(place: Path) -> None:
+    """Note that an entry is being freed, by a name: a full volume would take no other note."""
+    if not (place / PURGED).exists():
+        (place / CONTENT).rename(place / PURGED)
+
+
 def read_note(place: Path) -> TrashEntry | None:
     """Read the note of an entry; where it is damaged, tell what can be seen of the content."""
     try:
-        return _from_json(place.name, json.loads((place / ENTRY_FILE).read_text("utf-8")))
+        entry = _from_json(place.name, json.loads((place / ENTRY_FILE).read_text("utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         return _salvaged(place)
+    return replace(entry, state=TrashState.PURGING) if (place / PURGED).exists() else entry
 
 
 def _salvaged(place: Path) -> TrashEntry | None:
     try:
-        folders = sorted(path.name for path in (place / "content").iterdir())
+        folders = sorted(path.name for path in content_of(place).iterdir())
         moment = dt.datetime.fromtimestamp(place.stat().st_mtime, dt.UTC)
     except OSError:
         return None
     named = [(folder, split_folder(folder)) for folder in folders if folder != SHARED_DIR]
     items = [TrashItem(folder, name[1], name[0], (), False) for folder, name in named if name]
-    return TrashEntry(place.name, "", "unknown", moment, TrashState.FILLING, tuple(items))
+    state = TrashState.PURGING if (place / PURGED).exists() else TrashState.FILLING
+    return TrashEntry(place.name, "", "unknown", moment, state, tuple(items))
 
 
 def _to_json(entry: TrashEntry) -> dict[str, Any]:

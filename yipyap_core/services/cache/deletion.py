@@ -16,7 +16,7 @@ from yipyap_core.domain.deletion import (
     PlanRequest,
     with_purge,
 )
-from yipyap_core.domain.trash import Restored, TrashEntry
+from yipyap_core.domain.trash import Restored, TrashEntry, TrashState
 from yipyap_core.domain.users import Principal
 from yipyap_core.errors import Invalid, ModelInUse, NotFound, StalePlan
 from yipyap_core.services.cache.execution import PlanExecution, kept_item
@@ -172,6 +172,8 @@ class CacheDeletion:
         principal.require_admin()
         with self._trash.exclusive():
             entry = self._entry(trash_id)
+            if entry.state is TrashState.PURGING:
+                raise UnknownTrash("The trash no longer has this entry whole: it is being freed.")
             restored = self._trash.restore(entry)
         log.info("%s brought %s back from the trash", principal.username, entry.names)
         self._after_change()
