@@ -40,6 +40,13 @@ class StorageRefused(HubBusy):
     """The storage refuses every signed address; another way than plain HTTP may do."""
 
 
+class CommitGone(RevisionNotFound):
+    """The commit of the plan, which the revision pointed to before."""
+
+    hint = "The repository was rewritten; retry to plan again."
+    retryable = True
+
+
 def refusal(answer: Answer, path: str, *, from_hub: bool, with_token: bool) -> TransferError:
     """Translate an answer of status 400 or more; `from_hub` tells the hub from its storage."""
     status = answer.status
@@ -66,7 +73,7 @@ def _hub_refusal(answer: Answer, path: str, with_token: bool) -> TransferError:
     if code == "RepoNotFound":
         return RepositoryNotFound(f"The hub has no such repository, or hides it: {path}.")
     if code == "RevisionNotFound":
-        return RevisionNotFound(f"The hub no longer has the commit that {path} belongs to.")
+        return CommitGone(f"The hub no longer has the commit that {path} belongs to.")
     if answer.status == 404:
         return FileNotInRepository(f"The hub no longer has {path}.")
     if answer.status in {401, 403}:
