@@ -151,6 +151,22 @@ def test_errors_of_the_client_are_said_in_our_words(
         assert caught.value.retry_after_seconds == 31
 
 
+@pytest.mark.parametrize("as_date", [False, True])
+@pytest.mark.parametrize("place", ["revision", "tree"])
+def test_a_hub_that_asks_for_a_long_wait_is_told_of_at_once(
+    hub: Hub, place: str, as_date: bool
+) -> None:
+    hub.add_repo(REPO, FILES)
+    hub.inject(TooManyRequests(600, as_date=as_date), path=f"/api/models/org/model/{place}/*")
+
+    with pytest.raises(HubBusy) as caught:
+        client_of(hub).resolve(RepoRef(REPO))
+
+    assert REPO in caught.value.message
+    assert caught.value.retry_after_seconds is not None
+    assert 590 <= caught.value.retry_after_seconds <= 600
+
+
 def test_a_hub_that_is_away_is_unreachable(hub: Hub) -> None:
     hub.add_repo(REPO, FILES)
     hub.stop()

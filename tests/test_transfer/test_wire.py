@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yipyap_core.transfer.reader import SocketReader
-from yipyap_core.transfer.refusals import retry_after
 from yipyap_core.transfer.wire import Chunks, Malformed, read_head, request_bytes
 
 
@@ -144,27 +143,3 @@ def test_a_header_cannot_smuggle_a_second_one() -> None:
     with pytest.raises(Malformed):
         request_bytes("/", [("Authorization", "Bearer x\r\nHost: evil")])
     assert request_bytes("/a", [("Host", "h")]) == b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "7"}, 7.0),
-        ({"retry-after": "1.5"}, 1.5),
-        ({"retry-after": "-3"}, 0.0),
-        ({"retry-after": "soon"}, None),
-        (
-            {
-                "retry-after": "Wed, 21 Oct 2015 07:28:30 GMT",
-                "date": "Wed, 21 Oct 2015 07:28:00 GMT",
-            },
-            30.0,
-        ),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0),
-    ],
-)
-def test_retry_after_is_read_against_the_servers_clock(
-    headers: dict[str, str], seconds: float | None
-) -> None:
-    assert retry_after(headers) == seconds

@@ -29,6 +29,7 @@ from yipyap_core.errors import (
     TokenRejected,
     TransferError,
 )
+from yipyap_core.retry_after import retry_after
 
 PASSING = frozenset({408, 425, 429})
 
@@ -79,13 +80,6 @@ def _of_status(error: Any, subject: str, revision: str | None, with_token: bool)
     return HubAnswerInvalid(f"The hub answered {status} for {subject}.")
 
 
-def _seconds(headers: Mapping[str, str]) -> float | None:
-    try:
-        return max(0.0, float(headers.get("retry-after", "")))
-    except ValueError:
-        return None
-
-
 def is_passing(status: int) -> bool:
     """Whether a later request may not meet this status."""
     return status in PASSING or status >= 500
@@ -94,7 +88,7 @@ def is_passing(status: int) -> bool:
 def busy_hub(status: int, headers: Mapping[str, str], subject: str = "") -> HubBusy:
     """The error for such a status, with how long the hub asks to wait."""
     told = f" for {subject}" if subject else ""
-    return HubBusy(f"The hub answered {status}{told}.", retry_after_seconds=_seconds(headers))
+    return HubBusy(f"The hub answered {status}{told}.", retry_after_seconds=retry_after(headers))
 
 
 def unreachable(error: Exception, subject: str = "") -> HubUnreachable:

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from yipyap_core.clients.hub_faults import busy_hub, is_passing, unreachable
+from yipyap_core.retry_after import retry_after
 
 if TYPE_CHECKING:
     import httpx2
@@ -33,6 +34,9 @@ LOGGERS = (
 CONNECT_SECONDS = 2.5
 """For a person, and for one address of the hub."""
 ANSWER_SECONDS = 4.0
+MOST_PATIENCE_SECONDS = 30.0
+"""The hub client sleeps for as long as the hub asks, and nobody sees why: a job that has to wait
+for longer waits in the queue, with the reason."""
 SOON_SECONDS = 0.5
 """A kept connection that the hub has dropped fails at once: then it is asked once more."""
 
@@ -93,7 +97,7 @@ def _client_class(timeout_seconds: float) -> type[httpx2.Client]:
         def send(self, *args: Any, **kwargs: Any) -> httpx2.Response:
             """Raise what the hub client does not know, so that it does not try again."""
             ask = functools.partial(super().send, *args, **kwargs)
-            return _asked_for_a_person(ask) if _hurried.get() else ask()
+            return _asked_for_a_person(ask) if _hurried.get() else _unless_long(ask())
 
     return PatientClient
 
@@ -111,6 +115,17 @@ def _asked_for_a_person(ask: Callable[[], httpx2.Response]) -> httpx2.Response:
         return _unless_busy(ask())
     except httpx2.TransportError as error:
         raise unreachable(error) from error
+
+
+def _unless_long(answer: httpx2.Response) -> httpx2.Response:
+    from huggingface_hub.utils._http import hf_raise_for_status
+
+    if (
+        is_passing(answer.status_code)
+        and (retry_after(answer.headers) or 0) > MOST_PATIENCE_SECONDS
+    ):
+        hf_raise_for_status(answer)
+    return answer
 
 
 def _unless_busy(answer: httpx2.Response) -> httpx2.Response:

@@ -6,10 +6,6 @@ alone has to do.
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-
 from yipyap_core.errors import (
     FileNotInRepository,
     GatedRepository,
@@ -20,6 +16,7 @@ from yipyap_core.errors import (
     TokenRejected,
     TransferError,
 )
+from yipyap_core.retry_after import retry_after
 from yipyap_core.transfer.connection import Answer
 
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -85,30 +82,3 @@ def _token_sentence(status: int, path: str, with_token: bool) -> str:
     if with_token:
         return f"The hub refuses the token for {path} (status {status})."
     return f"The hub refuses {path} without a token (status {status})."
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that Retry-After asks for, as a number or as a date; None when it does not.
-
-    A date is read against the server's own clock, so that ours may be wrong.
-    """
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    then = _moment(text)
-    if then is None:
-        return None
-    now = _moment(headers.get("date", "")) or dt.datetime.now(dt.UTC)
-    return max(0.0, (then - now).total_seconds())
-
-
-def _moment(text: str) -> dt.datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
