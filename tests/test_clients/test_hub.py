@@ -123,6 +123,17 @@ def test_a_token_that_nobody_issued_is_rejected(hub: Hub) -> None:
     assert "hf_wrong_secret" not in caught.value.message
 
 
+def test_a_missing_token_is_not_called_a_wrong_one(hub: Hub) -> None:
+    hub.add_repo(REPO, FILES)
+    hub.inject(Status(403), path="/api/models/org/model/*")
+
+    with pytest.raises(TokenRejected) as caught:
+        client_of(hub).resolve(RepoRef(REPO))
+
+    assert "without a token" in caught.value.message
+    assert "wrong" not in caught.value.hint
+
+
 PASSING: list[tuple[Fault, type[TransferError]]] = [
     (Status(500), HubBusy),
     (Status(503), HubBusy),

@@ -76,8 +76,15 @@ def _of_status(error: Any, subject: str, revision: str | None, with_token: bool)
     if is_passing(status):
         return busy_hub(status, error.response.headers, subject)
     if status in {401, 403}:
-        return TokenRejected(f"The hub refuses our credentials for {subject} (status {status}).")
+        return _token_refusal(status, subject, with_token)
     return HubAnswerInvalid(f"The hub answered {status} for {subject}.")
+
+
+def _token_refusal(status: int, subject: str, with_token: bool) -> TokenRejected:
+    if with_token:
+        return TokenRejected(f"The hub refuses the token for {subject} (status {status}).")
+    sentence = f"The hub refuses {subject} without a token (status {status})."
+    return TokenRejected(sentence, hint=TokenRejected.hint_without)
 
 
 def is_passing(status: int) -> bool:

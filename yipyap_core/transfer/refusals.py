@@ -36,6 +36,8 @@ class PlainRefused(HubAnswerInvalid):
 class StorageRefused(HubBusy):
     """The storage refuses every signed address; another way than plain HTTP may do."""
 
+    hint = "The hub's storage refuses new addresses too; look for a proxy between, or retry later."
+
 
 class CommitGone(RevisionNotFound):
     """The commit of the plan, which the revision pointed to before."""
@@ -74,11 +76,12 @@ def _hub_refusal(answer: Answer, path: str, with_token: bool) -> TransferError:
     if answer.status == 404:
         return FileNotInRepository(f"The hub no longer has {path}.")
     if answer.status in {401, 403}:
-        return TokenRejected(_token_sentence(answer.status, path, with_token))
+        return _token_refusal(answer.status, path, with_token)
     return PlainRefused(f"{answer.origin} refuses {path} with status {answer.status}.")
 
 
-def _token_sentence(status: int, path: str, with_token: bool) -> str:
+def _token_refusal(status: int, path: str, with_token: bool) -> TokenRejected:
     if with_token:
-        return f"The hub refuses the token for {path} (status {status})."
-    return f"The hub refuses {path} without a token (status {status})."
+        return TokenRejected(f"The hub refuses the token for {path} (status {status}).")
+    sentence = f"The hub refuses {path} without a token (status {status})."
+    return TokenRejected(sentence, hint=TokenRejected.hint_without)
