@@ -102,6 +102,7 @@ def test_whether_a_line_is_kept_is_the_servers_word(text: bytes, keep: bool) -> 
         b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500 + b"\r\n",
         b"HTTP/1.1 200 " + b"x" * 70_000 + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
     ],
 )
 def test_what_is_not_http_is_refused(text: bytes) -> None:
@@ -131,7 +132,10 @@ def test_a_chunked_body_is_read_as_it_was_cut(pieces: list[bytes], size: int) ->
     assert chunks.read_into(view) == 0
 
 
-@pytest.mark.parametrize("text", [b"zz\r\n", b"5\r\nab", b"2\r\nabc\r\n0\r\n\r\n", b""])
+@pytest.mark.parametrize(
+    "text",
+    [b"zz\r\n", b"5\r\nab", b"2\r\nabc\r\n0\r\n\r\n", b"", b"-5\r\nab", b"+2\r\nab\r\n0\r\n\r\n"],
+)
 def test_a_broken_chunk_is_refused(text: bytes) -> None:
     chunks = Chunks(reader(text))
     with pytest.raises(Malformed):
