@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yipyap_core.errors import HubUnreachable, RedirectRefused
+from yipyap_core.private_hosts import names_private_host
 from yipyap_core.transfer.addresses import (
     Address,
     Origin,
     look_up,
-    names_private_host,
     refuse_private,
 )
 from yipyap_core.transfer.deadline import Deadline, LinesInTime
