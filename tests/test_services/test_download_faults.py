@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tests.standins.hub import Hub, Pattern, Source, Status
 from tests.test_services.download_rig import ADMIN, Rig
-from yipyap_core.domain.downloads import DownloadState
+from yipyap_core.domain.downloads import DownloadState, RepoSnapshot
 from yipyap_core.domain.jobs import Phase
+from yipyap_core.domain.models import RepoRef
+from yipyap_core.errors import HubUnreachable
+from yipyap_core.jobs.tokens import CancelToken
+from yipyap_core.jobs.work import JobContext
+from yipyap_core.services.downloads.resolving import resolve
 
 FILES: dict[str, Source] = {
     "config.json": b"{}",
@@ -66,3 +74,24 @@ def test_a_wait_that_no_calendar_holds_is_a_wait_like_any_other(
     assert waiting.error is not None
     assert (waiting.phase, waiting.error.code) == (Phase.QUEUED, "hub_busy")
     assert rig.service.timeline("m")[-1].message.endswith("Retry in 86400 seconds.")
+
+
+class Endless:
+    """A hub that never comes to an end, until the test does."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def resolve(self, repo: RepoRef) -> RepoSnapshot:
+        self.released.wait(30)
+        return RepoSnapshot(repo, "0" * 40, ())
+
+
+def test_a_hub_that_never_comes_to_an_end_is_given_up() -> None:
+    hub, context = Endless(), cast(JobContext, SimpleNamespace(token=CancelToken()))
+
+    with pytest.raises(HubUnreachable) as caught:
+        resolve(context, hub, RepoRef("org/m"), patience_seconds=0.05)
+
+    hub.released.set()
+    assert "org/m" in caught.value.message
