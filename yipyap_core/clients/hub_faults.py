@@ -54,7 +54,7 @@ def hub_errors(subject: str, revision: str | None, *, with_token: bool) -> Itera
         raise HubUnreachable(f"The hub broke off its answer about {subject}.") from error
     except httpx2.HTTPError as error:
         raise HubAnswerInvalid(f"The hub's answer about {subject} cannot be read.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HubAnswerInvalid(
             f"What answered about {subject} does not speak as a hub does."
         ) from error

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from yipyap_core.clients.hub_faults import busy_hub, is_passing, unreachable
+from yipyap_core.clients.hub_redirects import stay_safe
 from yipyap_core.retry_after import retry_after
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _prepare(timeout_seconds: float) -> None:
 
     def make_client() -> httpx2.Client:
         return client_class(
-            event_hooks={"request": [hf_request_event_hook]},
+            event_hooks={"request": [hf_request_event_hook, stay_safe]},
             follow_redirects=True,
             timeout=timeout_seconds,
         )
@@ -82,6 +83,8 @@ def _prepare(timeout_seconds: float) -> None:
 def _client_class(timeout_seconds: float) -> type[httpx2.Client]:
     """Make the class here, since its base is not imported with this module."""
     import httpx2
+
+    from yipyap_core.clients.hub_pace import read_in_time
 
     class PatientClient(httpx2.Client):
         """Waits for an end even where the hub client says None, as it does for every page."""
@@ -96,8 +99,13 @@ def _client_class(timeout_seconds: float) -> type[httpx2.Client]:
 
         def send(self, *args: Any, **kwargs: Any) -> httpx2.Response:
             """Raise what the hub client does not know, so that it does not try again."""
-            ask = functools.partial(super().send, *args, **kwargs)
+            ask = functools.partial(self._send_whole, *args, **kwargs)
             return _asked_for_a_person(ask) if _hurried.get() else _unless_long(ask())
+
+        def _send_whole(self, *args: Any, stream: bool = False, **kwargs: Any) -> httpx2.Response:
+            answer = super().send(*args, stream=True, **kwargs)
+            window_seconds = ANSWER_SECONDS if _hurried.get() else timeout_seconds
+            return answer if stream else read_in_time(answer, window_seconds)
 
     return PatientClient
 
