@@ -10,7 +10,6 @@ from yipyap_core.domain.models import RepoRef
 from yipyap_core.errors import HubUnreachable, YipyapError
 from yipyap_core.jobs.work import JobContext
 
-
 PATIENCE_SECONDS = 1800.0
 """The hub client's own time-outs begin anew with every byte of a head."""
 
