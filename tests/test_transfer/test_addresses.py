@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_transfer.support import Control
-from yipyap_core.errors import HubAnswerInvalid, HubUnreachable, RedirectRefused
+from yipyap_core.errors import HubAnswerInvalid, HubUnreachable, InvalidSettings, RedirectRefused
 from yipyap_core.transfer import Proxies, TransferOptions, dialing
 from yipyap_core.transfer.addresses import Address, Origin, look_up
 from yipyap_core.transfer.dialing import Dialer, Trust
@@ -159,6 +159,14 @@ def test_proxies_are_taken_from_variables_of_either_case() -> None:
 )
 def test_no_proxy_where_none_is_meant(environ: dict[str, str]) -> None:
     assert Proxies.from_environ(environ).proxy_for("http", "hub.example", 80) is None
+
+
+@pytest.mark.parametrize("text", ["http://me:secret@p:port", "http://p:99999", "http://[::1"])
+def test_a_proxy_that_is_no_address_is_named_without_its_password(text: str) -> None:
+    with pytest.raises(InvalidSettings, match="HTTPS_PROXY") as caught:
+        Proxies.from_environ({"https_proxy": text})
+
+    assert "secret" not in caught.value.message
 
 
 def test_one_variable_for_all_schemes() -> None:
