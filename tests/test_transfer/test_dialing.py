@@ -13,7 +13,7 @@ import pytest
 
 from tests.standins.accepting import Acceptor
 from tests.standins.hub import Hub
-from tests.test_transfer.support import REPO, Control, plan_of, transfer_of
+from tests.test_transfer.support import REPO, Control, assert_cache_is_right, plan_of, transfer_of
 from yipyap_core.domain.downloads import DownloadPlan
 from yipyap_core.errors import HubUnreachable
 from yipyap_core.transfer import Proxies
@@ -47,6 +47,21 @@ class Plain(Acceptor):
     def serve(self, client: socket.socket) -> None:
         client.recv(65536)
         client.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+
+
+class Pouring(Acceptor):
+    """Redirects to a hub, and never ends the body of that."""
+
+    def __init__(self, hub: str) -> None:
+        self._hub = hub
+        super().__init__()
+
+    def serve(self, client: socket.socket) -> None:
+        path = client.recv(65536).split()[1].decode()
+        head = f"HTTP/1.1 302 Found\r\nLocation: {self._hub}{path}\r\n"
+        client.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        while True:
+            client.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
 
 
 @contextlib.contextmanager
@@ -98,3 +113,13 @@ def test_a_failed_handshake_is_told_in_words(cache_dir: Path, plan: DownloadPlan
     assert "No secure connection" in message
     assert not {"[", "_", "SSL"} & set(message.split("connection to", 1)[1])
     assert ".c:" not in message
+
+
+@pytest.mark.timeout(20)
+def test_a_redirect_whose_body_never_ends_is_followed(
+    hub: Hub, cache_dir: Path, plan: DownloadPlan
+) -> None:
+    with running(Pouring(hub.endpoint)) as port:
+        transfer_of(f"http://127.0.0.1:{port}", cache_dir).run(plan, control=Control())
+
+    assert_cache_is_right(cache_dir, plan)

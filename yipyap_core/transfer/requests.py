@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -237,10 +238,8 @@ def _strong(headers: Mapping[str, str]) -> str | None:
 
 
 def _drain(line: Line) -> None:
-    """Read a redirect's short body, so that the connection can be kept."""
+    """Read a redirect's short body, so that the connection can be kept; a long one is left."""
     scrap = memoryview(bytearray(SMALL_BODY_BYTES))
-    try:
-        while line.read_into(scrap):
-            pass
-    except LineBroken:
-        return
+    with contextlib.suppress(LineBroken):
+        while scrap and (count := line.read_into(scrap)):
+            scrap = scrap[count:]
