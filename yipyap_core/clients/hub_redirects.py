@@ -41,10 +41,8 @@ def stay_safe(request: httpx2.Request) -> None:
         return
     request.headers.pop("authorization", None)
     if _leads_inside(request.url.host) and not _lies_inside(httpx2.URL(home).host):
-        scheme, host, _ = _origin(request.url)
-        raise RedirectRefused(
-            f"The hub pointed to {scheme}://{host}, an address of a private network."
-        )
+        place = f"{request.url.scheme}://{request.url.netloc.decode()}"
+        raise RedirectRefused(f"The hub pointed to {place}, an address of a private network.")
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
