@@ -474,6 +474,8 @@ class TokenRejected(TransferError):
     """The hub refuses the token itself."""
 
     code = "token_rejected"
+    hint_without = "Set HF_TOKEN to a token that may read the repository, then retry."
+    """Where no token was sent."""
     hint = "HF_TOKEN is wrong or expired; set a valid one or none, then retry."
 
 

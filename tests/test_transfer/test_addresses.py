@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.test_transfer.support import Control
-from yipyap_core.errors import HubAnswerInvalid, HubUnreachable, RedirectRefused
+from yipyap_core.errors import HubAnswerInvalid, HubUnreachable, InvalidSettings, RedirectRefused
 from yipyap_core.transfer import Proxies, TransferOptions, dialing
-from yipyap_core.transfer.addresses import Address, Origin, is_private, look_up
+from yipyap_core.transfer.addresses import Address, Origin, look_up
 from yipyap_core.transfer.dialing import Dialer, Trust
 from yipyap_core.transfer.proxies import Proxy
 from yipyap_core.transfer.stopping import Stopper
@@ -21,23 +21,6 @@ PUBLIC, LOOPBACK = "93.184.215.14", "127.0.0.1"
 
 def nothing() -> None:
     """Go on."""
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("127.0.0.1", "127.8.9.1", "10.0.0.1", "172.16.3.4", "192.168.1.1", "169.254.169.254"),
-        *("0.0.0.0", "100.64.0.1", "224.0.0.1", "255.255.255.255", "198.18.0.1"),
-        *("::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"),
-    ],
-)
-def test_addresses_that_are_not_of_the_public_internet(text: str) -> None:
-    assert is_private(text)
-
-
-@pytest.mark.parametrize("text", [PUBLIC, "1.1.1.1", "2606:4700::1111", "huggingface.co"])
-def test_addresses_that_are(text: str) -> None:
-    assert not is_private(text)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +159,14 @@ def test_proxies_are_taken_from_variables_of_either_case() -> None:
 )
 def test_no_proxy_where_none_is_meant(environ: dict[str, str]) -> None:
     assert Proxies.from_environ(environ).proxy_for("http", "hub.example", 80) is None
+
+
+@pytest.mark.parametrize("text", ["http://me:secret@p:port", "http://p:99999", "http://[::1"])
+def test_a_proxy_that_is_no_address_is_named_without_its_password(text: str) -> None:
+    with pytest.raises(InvalidSettings, match="HTTPS_PROXY") as caught:
+        Proxies.from_environ({"https_proxy": text})
+
+    assert "secret" not in caught.value.message
 
 
 def test_one_variable_for_all_schemes() -> None:

@@ -6,11 +6,13 @@ Its exceptions end here; see `hub_faults`.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from yipyap_core.clients.hub_faults import hub_errors
+from yipyap_core.clients.hub_redirects import asking
 from yipyap_core.clients.hub_session import for_a_person, prepare_session
 from yipyap_core.domain.downloads import RemoteFile, RepoSnapshot
 from yipyap_core.domain.hub import Preflight, RepoHit
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT_SECONDS = 30.0
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MOST_HITS = 100
+MOST_BYTES = 1 << 60
+"""Of one repository; what is more cannot be stored as a number either."""
 
 
 class HubClient:
@@ -39,7 +43,7 @@ class HubClient:
         Two requests and one more for each further thousand files. Raises `TransferError`.
         """
         api, token = self._api()
-        with hub_errors(repo.repo_id, repo.revision, with_token=token is not None):
+        with self._asking(repo.repo_id, repo.revision, token):
             info = api.repo_info(
                 repo.repo_id,
                 revision=repo.revision,
@@ -47,7 +51,7 @@ class HubClient:
                 timeout=ANSWER_TIMEOUT_SECONDS,
             )
             commit = _commit(info.sha)
-            return RepoSnapshot(repo, commit, tuple(_files(api, repo, commit)))
+            return RepoSnapshot(repo, commit, _listing(api, repo, commit))
 
     def search(self, query: str, limit: int = 20) -> tuple[RepoHit, ...]:
         """Models whose name or description matches, most downloaded first.
@@ -55,7 +59,7 @@ class HubClient:
         A hub that is away is given up within seconds, since a person waits.
         """
         api, token = self._api()
-        with hub_errors(query[:100], None, with_token=token is not None), for_a_person():
+        with self._asking(query[:100], None, token), for_a_person():
             found = api.list_models(
                 search=query, sort="downloads", limit=min(limit, MOST_HITS), full=True
             )
@@ -68,14 +72,14 @@ class HubClient:
 
     def _preflight(self, repo: RepoRef) -> Preflight:
         api, token = self._api()
-        with hub_errors(repo.repo_id, repo.revision, with_token=token is not None):
+        with self._asking(repo.repo_id, repo.revision, token):
             info = api.repo_info(
                 repo.repo_id,
                 revision=repo.revision,
                 repo_type=repo.repo_type.value,
                 timeout=ANSWER_TIMEOUT_SECONDS,
             )
-            files = tuple(_files(api, repo, _commit(info.sha)))
+            files = _listing(api, repo, _commit(info.sha))
         hint = self._missing_access(repo) if info.gated else None
         return Preflight(
             repo=repo,
@@ -95,13 +99,19 @@ class HubClient:
         if token is None:
             return GatedRepository.hint
         try:
-            with hub_errors(repo.repo_id, repo.revision, with_token=True):
+            with self._asking(repo.repo_id, repo.revision, token):
                 api.auth_check(repo.repo_id, repo_type=repo.repo_type.value)
         except TransferError as error:
             if error.retryable:
                 raise
             return error.hint
         return None
+
+    @contextlib.contextmanager
+    def _asking(self, subject: str, revision: str | None, token: str | None) -> Iterator[None]:
+        errors = hub_errors(subject, revision, with_token=token is not None)
+        with asking(self._endpoint), errors:
+            yield
 
     def _api(self) -> tuple[HfApi, str | None]:
         prepare_session(ANSWER_TIMEOUT_SECONDS)
@@ -110,6 +120,19 @@ class HubClient:
         token = self._token_provider()
         # False, not None: with None the client would look for a token of its own.
         return HfApi(endpoint=self._endpoint, token=token or False), token
+
+
+def _listing(api: HfApi, repo: RepoRef, commit: str) -> tuple[RemoteFile, ...]:
+    files = tuple(_files(api, repo, commit))
+    if sum(file.size_bytes for file in files) > MOST_BYTES:
+        raise HubAnswerInvalid(f"The hub lists more in {repo.repo_id} than any disk holds.")
+    return files
+
+
+def _size(path: str, size: Any) -> int:
+    if not isinstance(size, int) or size < 0:
+        raise HubAnswerInvalid(f"The hub gave {path[:100]!r} a size that is none.")
+    return size
 
 
 def _files(api: HfApi, repo: RepoRef, commit: str) -> Iterator[RemoteFile]:
@@ -122,7 +145,7 @@ def _files(api: HfApi, repo: RepoRef, commit: str) -> Iterator[RemoteFile]:
         if isinstance(entry, RepoFile):
             yield RemoteFile(
                 path=entry.path,
-                size_bytes=entry.lfs.size if entry.lfs else entry.size,
+                size_bytes=_size(entry.path, entry.lfs.size if entry.lfs else entry.size),
                 blob_id=entry.blob_id,
                 sha256=entry.lfs.sha256 if entry.lfs else None,
                 xet_hash=entry.xet_hash,

@@ -29,6 +29,7 @@ from yipyap_core.errors import (
     TokenRejected,
     TransferError,
 )
+from yipyap_core.retry_after import retry_after
 
 PASSING = frozenset({408, 425, 429})
 
@@ -53,7 +54,7 @@ def hub_errors(subject: str, revision: str | None, *, with_token: bool) -> Itera
         raise HubUnreachable(f"The hub broke off its answer about {subject}.") from error
     except httpx2.HTTPError as error:
         raise HubAnswerInvalid(f"The hub's answer about {subject} cannot be read.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HubAnswerInvalid(
             f"What answered about {subject} does not speak as a hub does."
         ) from error
@@ -75,15 +76,15 @@ def _of_status(error: Any, subject: str, revision: str | None, with_token: bool)
     if is_passing(status):
         return busy_hub(status, error.response.headers, subject)
     if status in {401, 403}:
-        return TokenRejected(f"The hub refuses our credentials for {subject} (status {status}).")
+        return _token_refusal(status, subject, with_token)
     return HubAnswerInvalid(f"The hub answered {status} for {subject}.")
 
 
-def _seconds(headers: Mapping[str, str]) -> float | None:
-    try:
-        return max(0.0, float(headers.get("retry-after", "")))
-    except ValueError:
-        return None
+def _token_refusal(status: int, subject: str, with_token: bool) -> TokenRejected:
+    if with_token:
+        return TokenRejected(f"The hub refuses the token for {subject} (status {status}).")
+    sentence = f"The hub refuses {subject} without a token (status {status})."
+    return TokenRejected(sentence, hint=TokenRejected.hint_without)
 
 
 def is_passing(status: int) -> bool:
@@ -94,7 +95,7 @@ def is_passing(status: int) -> bool:
 def busy_hub(status: int, headers: Mapping[str, str], subject: str = "") -> HubBusy:
     """The error for such a status, with how long the hub asks to wait."""
     told = f" for {subject}" if subject else ""
-    return HubBusy(f"The hub answered {status}{told}.", retry_after_seconds=_seconds(headers))
+    return HubBusy(f"The hub answered {status}{told}.", retry_after_seconds=retry_after(headers))
 
 
 def unreachable(error: Exception, subject: str = "") -> HubUnreachable:

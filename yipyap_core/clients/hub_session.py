@@ -17,6 +17,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from yipyap_core.clients.hub_faults import busy_hub, is_passing, unreachable
+from yipyap_core.clients.hub_redirects import stay_safe
+from yipyap_core.retry_after import retry_after
 
 if TYPE_CHECKING:
     import httpx2
@@ -33,6 +35,9 @@ LOGGERS = (
 CONNECT_SECONDS = 2.5
 """For a person, and for one address of the hub."""
 ANSWER_SECONDS = 4.0
+MOST_PATIENCE_SECONDS = 30.0
+"""The hub client sleeps for as long as the hub asks, and nobody sees why: a job that has to wait
+for longer waits in the queue, with the reason."""
 SOON_SECONDS = 0.5
 """A kept connection that the hub has dropped fails at once: then it is asked once more."""
 
@@ -65,7 +70,7 @@ def _prepare(timeout_seconds: float) -> None:
 
     def make_client() -> httpx2.Client:
         return client_class(
-            event_hooks={"request": [hf_request_event_hook]},
+            event_hooks={"request": [hf_request_event_hook, stay_safe]},
             follow_redirects=True,
             timeout=timeout_seconds,
         )
@@ -78,6 +83,8 @@ def _prepare(timeout_seconds: float) -> None:
 def _client_class(timeout_seconds: float) -> type[httpx2.Client]:
     """Make the class here, since its base is not imported with this module."""
     import httpx2
+
+    from yipyap_core.clients.hub_pace import read_in_time
 
     class PatientClient(httpx2.Client):
         """Waits for an end even where the hub client says None, as it does for every page."""
@@ -92,8 +99,13 @@ def _client_class(timeout_seconds: float) -> type[httpx2.Client]:
 
         def send(self, *args: Any, **kwargs: Any) -> httpx2.Response:
             """Raise what the hub client does not know, so that it does not try again."""
-            ask = functools.partial(super().send, *args, **kwargs)
-            return _asked_for_a_person(ask) if _hurried.get() else ask()
+            ask = functools.partial(self._send_whole, *args, **kwargs)
+            return _asked_for_a_person(ask) if _hurried.get() else _unless_long(ask())
+
+        def _send_whole(self, *args: Any, stream: bool = False, **kwargs: Any) -> httpx2.Response:
+            answer = super().send(*args, stream=True, **kwargs)
+            window_seconds = ANSWER_SECONDS if _hurried.get() else timeout_seconds
+            return answer if stream else read_in_time(answer, window_seconds)
 
     return PatientClient
 
@@ -111,6 +123,17 @@ def _asked_for_a_person(ask: Callable[[], httpx2.Response]) -> httpx2.Response:
         return _unless_busy(ask())
     except httpx2.TransportError as error:
         raise unreachable(error) from error
+
+
+def _unless_long(answer: httpx2.Response) -> httpx2.Response:
+    from huggingface_hub.utils._http import hf_raise_for_status
+
+    if (
+        is_passing(answer.status_code)
+        and (retry_after(answer.headers) or 0) > MOST_PATIENCE_SECONDS
+    ):
+        hf_raise_for_status(answer)
+    return answer
 
 
 def _unless_busy(answer: httpx2.Response) -> httpx2.Response:

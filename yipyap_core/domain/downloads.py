@@ -57,8 +57,9 @@ class RemoteFile:
     def __post_init__(self) -> None:
         """Refuse a name that would leave the snapshot's folder; raises `UnsafePath`."""
         parts = PurePosixPath(self.path).parts
-        plain = self.path and not self.path.startswith("/") and "\\" not in self.path
-        if not plain or "\0" in self.path or {"..", "."} & set(self.path.split("/")) or not parts:
+        plain = self.path and not self.path.startswith("/") and _is_text(self.path)
+        odd = {"\\", "\0"} & set(self.path) or {"..", "."} & set(self.path.split("/"))
+        if not plain or odd or not parts:
             raise UnsafePath(f"The repository lists the unsafe file name {self.path[:100]!r}.")
 
     @property
@@ -96,6 +97,15 @@ class DownloadPlan:
     def total_bytes(self) -> int:
         """Sum over distinct blobs: a blob that two names share is fetched once."""
         return sum({file.etag: file.size_bytes for file in self.files}.values())
+
+
+def _is_text(path: str) -> bool:
+    """Whether it can be written down: JSON knows halves of characters, no disk does."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def make_plan(

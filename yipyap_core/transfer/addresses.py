@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from yipyap_core.errors import HubAnswerInvalid, HubUnreachable, RedirectRefused
+from yipyap_core.private_hosts import is_private
 from yipyap_core.transfer.proxies import DEFAULT_PORTS
 
 LOOKUP_POLL_SECONDS = 0.05
@@ -66,16 +67,6 @@ class Address:
         return is_private(str(self.sockaddr[0]))
 
 
-def is_private(text: str) -> bool:
-    """Whether a literal address is loopback, private, link-local or otherwise not global."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return not (mapped or address).is_global or (mapped or address).is_multicast
-
-
 def look_up(
     host: str, port: int, check: Callable[[], None], *, timeout_seconds: float = LOOKUP_SECONDS
 ) -> list[Address]:
@@ -107,11 +98,6 @@ def refuse_private(origin: Origin, addresses: list[Address]) -> None:
     """Raise `RedirectRefused` when any address of the name is not public."""
     if any(address.is_private for address in addresses):
         raise RedirectRefused(f"The hub pointed to {origin}, an address of a private network.")
-
-
-def names_private_host(host: str) -> bool:
-    """Whether a name alone says so; all one can know where a proxy does the look-up."""
-    return is_private(host) or host == "localhost" or host.endswith((".localhost", ".local"))
 
 
 def _is_literal(host: str) -> bool:

@@ -16,6 +16,7 @@ from yipyap_core.transfer.addresses import Origin
 from yipyap_core.transfer.dialing import Dialer
 from yipyap_core.transfer.pipes import Pipe
 from yipyap_core.transfer.reader import NOTHING_YET, SocketReader
+from yipyap_core.transfer.tls import reason_of
 from yipyap_core.transfer.wire import Chunks, Malformed, read_head, request_bytes
 
 LEAST_FILL_BYTES = 64 * 1024
@@ -228,9 +229,10 @@ class Line:
         self.pulse.since = time.monotonic()
         self.pulse.busy = busy
 
-    def _broken(self, error: Exception) -> LineBroken:
+    def _broken(self, error: OSError | Malformed) -> LineBroken:
         if self.pulse.expired:
             return LineBroken(self.pulse.expired, stalled=True)
-        if isinstance(error, OSError) and error.strerror:
-            return LineBroken(f"{self.origin}: {error.strerror.lower()}")
-        return LineBroken(f"{self.origin} ended the connection")
+        if isinstance(error, Malformed):
+            return LineBroken(f"{self.origin}: {error}")
+        reason = reason_of(error) or "ended the connection"
+        return LineBroken(f"{self.origin}: {reason.lower()}")

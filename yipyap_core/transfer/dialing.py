@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import http.client
 import socket
 import ssl
 import threading
@@ -12,17 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yipyap_core.errors import HubUnreachable, RedirectRefused
+from yipyap_core.private_hosts import names_private_host
 from yipyap_core.transfer.addresses import (
     Address,
     Origin,
     look_up,
-    names_private_host,
     refuse_private,
 )
+from yipyap_core.transfer.deadline import Deadline, LinesInTime
 from yipyap_core.transfer.options import TransferOptions
 from yipyap_core.transfer.proxies import DEFAULT_PORTS, Proxy
 from yipyap_core.transfer.stopping import Stopper
-from yipyap_core.transfer.tls import Tls
+from yipyap_core.transfer.tls import Tls, reason_of
+from yipyap_core.transfer.wire import Malformed, read_head
 
 SOON_SECONDS = 3.0
 """For an address that is not the last one: a broken IPv6 should not hold every connection up."""
@@ -106,7 +107,7 @@ class Dialer:
         self._stopper.add(sock)
         try:
             if proxy is not None:
-                _open_tunnel(sock, origin, proxy)
+                _open_tunnel(sock, origin, proxy, self._options.connect_timeout_seconds)
         except BaseException:
             self.close(sock)
             raise
@@ -175,27 +176,27 @@ class Dialer:
     def _secure(self, sock: socket.socket, origin: Origin, proxy: Proxy | None) -> Tls | None:
         if origin.scheme != "https":
             return None
+        patience = self._options.connect_timeout_seconds
         if proxy is not None:
-            _open_tunnel(sock, origin, proxy)
+            _open_tunnel(sock, origin, proxy, patience)
         try:
             tls = Tls(sock, self._trust.context, origin.host)
-            tls.shake_hands()
+            tls.shake_hands(patience)
         except OSError as error:
             self._stopper.check()
             raise HubUnreachable(_tls_message(origin, error)) from error
         return tls
 
 
-def _open_tunnel(sock: socket.socket, origin: Origin, proxy: Proxy) -> None:
+def _open_tunnel(sock: socket.socket, origin: Origin, proxy: Proxy, timeout_seconds: float) -> None:
     place = f"{origin.host}:{origin.port}"
     lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
     if proxy.authorization:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
     try:
         sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
-        answer = http.client.HTTPResponse(sock, method="CONNECT")
-        answer.begin()
-    except (OSError, http.client.HTTPException) as error:
+        answer = read_head(LinesInTime(sock, Deadline(timeout_seconds)))
+    except (OSError, Malformed) as error:
         raise HubUnreachable(f"The proxy {proxy.host}:{proxy.port} does not answer.") from error
     if answer.status != 200:
         raise HubUnreachable(
@@ -213,4 +214,4 @@ def _tls_message(origin: Origin, error: OSError) -> str:
         return f"The certificate of {origin} is not trusted: {error.verify_message}."
     if isinstance(error, TimeoutError):
         return f"{origin} did not finish the TLS handshake in time."
-    return f"No secure connection to {origin}: {error.strerror or 'the handshake failed'}."
+    return f"No secure connection to {origin}: {reason_of(error) or 'the handshake failed'}."

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from yipyap_core.errors import InvalidSettings
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -37,11 +39,14 @@ class Proxies:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Proxies:
-        """Take the variables in lower or upper case; lower wins, as in curl."""
-        fallback = _variable(environ, "all_proxy")
+        """Take the variables in lower or upper case; lower wins, as in curl.
+
+        Raises `InvalidSettings` for an address that is none.
+        """
         found: dict[str, Proxy] = {}
         for scheme in DEFAULT_PORTS:
-            if proxy := _parse(_variable(environ, f"{scheme}_proxy") or fallback):
+            own = f"{scheme}_proxy"
+            if proxy := _proxy_of(environ, own if _variable(environ, own) else "all_proxy"):
                 found[scheme] = proxy
         exempt = [entry.strip().lower() for entry in _variable(environ, "no_proxy").split(",")]
         return cls(found, tuple(entry for entry in exempt if entry))
@@ -56,6 +61,15 @@ class Proxies:
 
 def _variable(environ: Mapping[str, str], name: str) -> str:
     return (environ.get(name) or environ.get(name.upper()) or "").strip()
+
+
+def _proxy_of(environ: Mapping[str, str], name: str) -> Proxy | None:
+    try:
+        return _parse(_variable(environ, name))
+    except ValueError:  # it may hold a password, so it is not repeated
+        raise InvalidSettings(
+            f"{name.upper()}: no address of a proxy, such as http://proxy.example:3128"
+        ) from None
 
 
 def _parse(text: str) -> Proxy | None:

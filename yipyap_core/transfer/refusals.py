@@ -6,10 +6,6 @@ alone has to do.
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-
 from yipyap_core.errors import (
     FileNotInRepository,
     GatedRepository,
@@ -20,6 +16,7 @@ from yipyap_core.errors import (
     TokenRejected,
     TransferError,
 )
+from yipyap_core.retry_after import retry_after
 from yipyap_core.transfer.connection import Answer
 
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -38,6 +35,15 @@ class PlainRefused(HubAnswerInvalid):
 
 class StorageRefused(HubBusy):
     """The storage refuses every signed address; another way than plain HTTP may do."""
+
+    hint = "The hub's storage refuses new addresses too; look for a proxy between, or retry later."
+
+
+class CommitGone(RevisionNotFound):
+    """The commit of the plan, which the revision pointed to before."""
+
+    hint = "The repository was rewritten; retry to plan again."
+    retryable = True
 
 
 def refusal(answer: Answer, path: str, *, from_hub: bool, with_token: bool) -> TransferError:
@@ -66,42 +72,16 @@ def _hub_refusal(answer: Answer, path: str, with_token: bool) -> TransferError:
     if code == "RepoNotFound":
         return RepositoryNotFound(f"The hub has no such repository, or hides it: {path}.")
     if code == "RevisionNotFound":
-        return RevisionNotFound(f"The hub no longer has the commit that {path} belongs to.")
+        return CommitGone(f"The hub no longer has the commit that {path} belongs to.")
     if answer.status == 404:
         return FileNotInRepository(f"The hub no longer has {path}.")
     if answer.status in {401, 403}:
-        return TokenRejected(_token_sentence(answer.status, path, with_token))
+        return _token_refusal(answer.status, path, with_token)
     return PlainRefused(f"{answer.origin} refuses {path} with status {answer.status}.")
 
 
-def _token_sentence(status: int, path: str, with_token: bool) -> str:
+def _token_refusal(status: int, path: str, with_token: bool) -> TokenRejected:
     if with_token:
-        return f"The hub refuses the token for {path} (status {status})."
-    return f"The hub refuses {path} without a token (status {status})."
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that Retry-After asks for, as a number or as a date; None when it does not.
-
-    A date is read against the server's own clock, so that ours may be wrong.
-    """
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    then = _moment(text)
-    if then is None:
-        return None
-    now = _moment(headers.get("date", "")) or dt.datetime.now(dt.UTC)
-    return max(0.0, (then - now).total_seconds())
-
-
-def _moment(text: str) -> dt.datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+        return TokenRejected(f"The hub refuses the token for {path} (status {status}).")
+    sentence = f"The hub refuses {path} without a token (status {status})."
+    return TokenRejected(sentence, hint=TokenRejected.hint_without)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from yipyap_core.transfer.refusals import COMMIT_HEADER, SignatureExpired, refus
 
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)$")
+CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,19})-[0-9]{1,19}|\*)/([0-9]{1,19}|\*)$")
 SMALL_BODY_BYTES = 64 * 1024
 
 
@@ -148,7 +149,7 @@ class Requests:
             return _body(line, answer, wanted)
         if answer.status == 416:
             size = _content_range(answer)[1]
-            raise OtherBytes(f"its file has {size} bytes" if size else "it has no such range")
+            raise OtherBytes(f"its file has {size:,} bytes" if size else "it has no such range")
         if answer.status in {401, 403} and not from_hub:
             raise SignatureExpired
         raise refusal(answer, wanted.file.path, from_hub=from_hub, with_token=with_token)
@@ -205,8 +206,14 @@ def _body(line: Line, answer: Answer, wanted: Wanted) -> Body:
         return Body(line, 0, False, validator)
     start, size = _content_range(answer)
     if start != wanted.start or size not in {None, wanted.file.size_bytes}:
-        raise OtherBytes(f"it sent bytes from {start} of {size}")
+        raise OtherBytes(_which(start, size))
     return Body(line, wanted.start, True, validator)
+
+
+def _which(start: int | None, size: int | None) -> str:
+    if start is None:
+        return "it did not say which bytes it sent"
+    return f"it sent bytes from {start:,}" + (f" of {size:,}" if size is not None else "")
 
 
 def _refuse_page(answer: Answer, file: RemoteFile) -> None:
@@ -221,7 +228,7 @@ def _content_range(answer: Answer) -> tuple[int | None, int | None]:
     match = CONTENT_RANGE.match(answer.headers.get("content-range", ""))
     if match is None:
         return None, None
-    start, _, size = match.groups()
+    start, size = match.groups()
     return (int(start) if start else None), (int(size) if size != "*" else None)
 
 
@@ -231,10 +238,8 @@ def _strong(headers: Mapping[str, str]) -> str | None:
 
 
 def _drain(line: Line) -> None:
-    """Read a redirect's short body, so that the connection can be kept."""
+    """Read a redirect's short body, so that the connection can be kept; a long one is left."""
     scrap = memoryview(bytearray(SMALL_BODY_BYTES))
-    try:
-        while line.read_into(scrap):
-            pass
-    except LineBroken:
-        return
+    with contextlib.suppress(LineBroken):
+        while scrap and (count := line.read_into(scrap)):
+            scrap = scrap[count:]

@@ -14,8 +14,16 @@ import ssl
 from typing import Any
 
 from yipyap_core.buffers import page_aligned
+from yipyap_core.transfer.deadline import Deadline
 
 RAW_BYTES = 256 * 1024
+
+
+def reason_of(error: OSError) -> str | None:
+    """What went wrong in plain words, without the encryption library's brackets and lines."""
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.replace("_", " ").lower()
+    return error.strerror
 
 
 class Tls:
@@ -34,14 +42,16 @@ class Tls:
         """Such as `TLSv1.3`; None before the handshake."""
         return self._object.version()
 
-    def shake_hands(self) -> None:
-        """Agree on keys and check the certificate; raises `OSError`."""
+    def shake_hands(self, timeout_seconds: float) -> None:
+        """Agree on keys and check the certificate, all within the time; raises `OSError`."""
+        deadline = Deadline(timeout_seconds)
         try:
             while True:
                 try:
                     return self._object.do_handshake()
                 except ssl.SSLWantReadError:
                     self._flush()
+                    self._sock.settimeout(deadline.left())
                     self._pull()
         finally:
             with contextlib.suppress(OSError):

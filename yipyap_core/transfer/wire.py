@@ -6,12 +6,16 @@ is most of the time. Nothing here knows of files, redirects or errors.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 MOST_LINE_BYTES = 65_536
 MOST_HEADERS = 200
+LENGTH = re.compile(r"[0-9]{1,19}")
+CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
+"""Not whatever `int` understands: that is signs too, and it refuses thousands of digits."""
 NO_BODY = frozenset({204, 304})
 
 
@@ -19,11 +23,15 @@ class Malformed(Exception):
     """What came is not HTTP/1.1."""
 
 
-class Reader(Protocol):
-    """What `SocketReader` offers."""
+class LineReader(Protocol):
+    """What a head is read from."""
 
     def readline(self, size: int, /) -> bytes:
         """Up to and with the next line feed."""
+
+
+class Reader(LineReader, Protocol):
+    """What `SocketReader` offers."""
 
     def read_some(self, view: memoryview, /) -> int:
         """What is there; 0 only at the end."""
@@ -50,7 +58,7 @@ class Head:
         text = self.headers.get("content-length")
         if self.is_chunked or text is None:
             return None
-        if not text.isdecimal():
+        if not LENGTH.fullmatch(text):
             raise Malformed("a length that is no number")
         return int(text)
 
@@ -63,7 +71,7 @@ def request_bytes(target: str, headers: Iterable[tuple[str, str]]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def read_head(reader: Reader) -> Head:
+def read_head(reader: LineReader) -> Head:
     """Read a head, passing over those of status 1xx; raises `Malformed` and `OSError`."""
     while True:
         version, status = _status(_line(reader))
@@ -84,7 +92,7 @@ def _status(line: bytes) -> tuple[str, int]:
     return version, int(code)
 
 
-def _headers(reader: Reader) -> dict[str, str]:
+def _headers(reader: LineReader) -> dict[str, str]:
     headers: dict[str, str] = {}
     for _ in range(MOST_HEADERS):
         line = _line(reader)
@@ -95,7 +103,7 @@ def _headers(reader: Reader) -> dict[str, str]:
     raise Malformed("too many headers")
 
 
-def _line(reader: Reader) -> bytes:
+def _line(reader: LineReader) -> bytes:
     line = reader.readline(MOST_LINE_BYTES)
     if not line.endswith(b"\n"):
         raise Malformed(
@@ -131,10 +139,9 @@ class Chunks:
             raise Malformed("a chunk longer than it said")
         self._first = False
         size = _line(self._reader).partition(b";")[0].strip()
-        try:
-            self._left = int(size, 16)
-        except ValueError:
-            raise Malformed("a chunk's size that is no number") from None
+        if not CHUNK_SIZE.fullmatch(size):
+            raise Malformed("a chunk's size that is no number")
+        self._left = int(size, 16)
         if self._left == 0:
             _headers(self._reader)
             self.ended = True
