@@ -13,7 +13,7 @@ from yipyap_core.errors import HubAnswerInvalid, HubUnreachable, InvalidSettings
 from yipyap_core.transfer import Proxies, TransferOptions, dialing
 from yipyap_core.transfer.addresses import Address, Origin, look_up
 from yipyap_core.transfer.dialing import Dialer, Trust
-from yipyap_core.transfer.proxies import Proxy
+from yipyap_core.transfer.proxies import Proxy, ProxyUnsupported
 from yipyap_core.transfer.stopping import Stopper
 
 PUBLIC, LOOPBACK = "93.184.215.14", "127.0.0.1"
@@ -154,11 +154,22 @@ def test_proxies_are_taken_from_variables_of_either_case() -> None:
         {},
         {"HTTP_PROXY": ""},
         {"HTTP_PROXY": "http://p:1", "no_proxy": "*"},
-        {"http_proxy": "socks5://p:1"},
+        {"http_proxy": "socks5://p:1", "no_proxy": ".example"},
     ],
 )
 def test_no_proxy_where_none_is_meant(environ: dict[str, str]) -> None:
     assert Proxies.from_environ(environ).proxy_for("http", "hub.example", 80) is None
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "https"])
+def test_a_proxy_that_we_cannot_use_is_not_gone_past(scheme: str) -> None:
+    proxies = Proxies.from_environ({"ALL_PROXY": f"{scheme}://me:secret@p:1080"})
+
+    with pytest.raises(ProxyUnsupported, match=f"{scheme}://p:1080") as caught:
+        proxies.proxy_for("https", "hub.example", 443)
+
+    assert "secret" not in caught.value.message
+    assert not caught.value.retryable
 
 
 @pytest.mark.parametrize("text", ["http://me:secret@p:port", "http://p:99999", "http://[::1"])

@@ -11,9 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from yipyap_core.errors import InvalidSettings
+from yipyap_core.errors import InvalidSettings, TransferError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+SPOKEN = "http"
+"""How we can speak to a proxy; to the hub behind it we speak TLS all the same."""
+
+
+class ProxyUnsupported(TransferError):
+    """The proxy that the environment names is none that we can use; going past it is no choice."""
+
+    code = "proxy_unsupported"
+    hint = (
+        "Start the server with an http:// proxy in HTTP_PROXY and HTTPS_PROXY, or with the hub in"
+        " NO_PROXY, then retry."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,7 @@ class Proxy:
     port: int
     authorization: str | None = None
     """Value of `Proxy-Authorization`."""
+    scheme: str = SPOKEN
 
     def __repr__(self) -> str:
         """Leave the credentials out."""
@@ -52,10 +65,18 @@ class Proxies:
         return cls(found, tuple(entry for entry in exempt if entry))
 
     def proxy_for(self, scheme: str, host: str, port: int) -> Proxy | None:
-        """The proxy to connect to in place of the host; None means directly."""
+        """The proxy to connect to in place of the host; None means directly.
+
+        Raises `ProxyUnsupported`.
+        """
         proxy = (self.by_scheme or {}).get(scheme)
         if proxy is None or any(_exempts(entry, host.lower(), port) for entry in self.exempt):
             return None
+        if proxy.scheme != SPOKEN:
+            raise ProxyUnsupported(
+                f"The environment asks for the proxy {proxy.scheme}://{proxy.host}:{proxy.port};"
+                f" downloads go through {SPOKEN}:// proxies only."
+            )
         return proxy
 
 
@@ -76,9 +97,9 @@ def _parse(text: str) -> Proxy | None:
     if not text:
         return None
     parts = urlsplit(text if "://" in text else f"http://{text}")
-    if not parts.hostname or parts.scheme != "http":
+    if not parts.hostname:
         return None
-    return Proxy(parts.hostname, parts.port or 80, _basic(parts))
+    return Proxy(parts.hostname, parts.port or 80, _basic(parts), parts.scheme)
 
 
 def _basic(parts: SplitResult) -> str | None:
