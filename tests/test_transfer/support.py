@@ -110,9 +110,14 @@ class CountingLimit(BandwidthLimit):
         super().__init__(10**9)
         self.taken = 0
 
-    def take(self, size_bytes: int, wait: Callable[[float], None]) -> None:
+    def take(self, most: int, wait: Callable[[float], None]) -> int:
+        size_bytes = super().take(most, wait)
         self.taken += size_bytes
-        super().take(size_bytes, wait)
+        return size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        self.taken -= size_bytes
+        super().give_back(size_bytes)
 
 
 class Running:

@@ -100,14 +100,14 @@ class WideFetch:
         limit, check, wait = self._context.limit, lane.stopper.check, lane.stopper.wait
         while chunk.start < chunk.end:
             check()
-            size = min(limit.read_size(len(lane.buffer)), chunk.end - chunk.start)
+            size = limit.take(min(len(lane.buffer), chunk.end - chunk.start), wait)
             count = self._take(lane, body, chunk.start, size)
             if count == 0:
                 raise LineBroken(f"{body.line.origin} ended before the file did")
             chunk.start += count
+            limit.give_back(size - count)
             if chief:
                 self._grow()
-            limit.take(count, wait)
 
     def _take(self, lane: Lane, body: Body, offset: int, most: int) -> int:
         """The next bytes from the line into the file, by the cheaper of two ways."""
