@@ -169,10 +169,10 @@ class JobRunner:
     def set_max_concurrent(self, count: int, kind: JobKind = JobKind.DOWNLOAD) -> None:
         """Change the limit, in force at once: what is too much goes back into the queue."""
         self._limits[kind] = count
-        running = self._attempts.all(kind)
-        running.sort(key=lambda attempt: (-attempt.job.priority, attempt.job.position))
-        for attempt in running[count:]:
-            attempt.stop(StopReason.YIELD, "Made room: fewer jobs may run at a time.")
+        running = [job for job in self._store.live(kind) if job.state is JobState.RUNNING]
+        for job in running[count:]:
+            if attempt := self._attempts.get(job.id):  # else the process that runs it sees to it
+                attempt.stop(StopReason.YIELD, "Made room: fewer jobs may run at a time.")
         self._wake.set()
 
     def set_priority(self, job_id: str, priority: int) -> Job:
