@@ -143,6 +143,7 @@ def status_of_job(job: Job) -> DownloadStatus:
         updated_at=job.updated_at,
         job_id=job.id,
         priority=job.priority,
+        position=job.position,
     )
 
 
