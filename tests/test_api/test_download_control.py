@@ -291,6 +291,7 @@ def test_what_is_kept_is_counted_on_the_disk(hub_world: World, admin: TestClient
         "current_file": None,
         "current_bytes": 0,
         "unfinished_files": 0,
+        "lost_bytes": 0,
     }
     assert admin.get("/model-download/none/kept").json()["code"] == "unknown_model"
 

@@ -37,6 +37,7 @@ class Control:
         self.fetched = 0
         self.kept = 0
         self.lost = 0
+        self.fleeting = 0
         self.phases: list[Phase] = []
         self.done: dict[str, bool] = {}
         self.restarts: list[tuple[str, int, str]] = []
@@ -62,6 +63,10 @@ class Control:
         with self._lock:
             self.fetched += size_bytes
         self.when_bytes(self.fetched)
+
+    def add_fleeting_bytes(self, size_bytes: int) -> None:
+        with self._lock:
+            self.fleeting += size_bytes
 
     def add_kept_bytes(self, size_bytes: int) -> None:
         with self._lock:

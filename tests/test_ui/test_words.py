@@ -121,6 +121,14 @@ def test_the_strip_says_when_nothing_runs_and_what_waits() -> None:
             KeptSummary(1, 3, 2 * GIGABYTE, "b.bin", 500_000_000, 2),
             "1 of 3 files, 2.00 GB kept; unfinished files go on at 500 MB.",
         ),
+        (
+            KeptSummary(1, 3, 2 * GIGABYTE, "b.bin", 0, 1, 500_000_000),
+            "1 of 3 files, 2.00 GB kept; 500 MB that the hub's own client has fetched are lost.",
+        ),
+        (
+            KeptSummary(0, 1, 0, "b.bin", 0, 1, 500_000_000),
+            "500 MB that the hub's own client has fetched are lost.",
+        ),
     ],
 )
 def test_the_cancel_question_says_exactly_what_is_kept(kept: KeptSummary, words: str) -> None:
