@@ -222,6 +222,7 @@ def test_a_passing_error_is_retried_after_a_stored_wait(
         settle(runner, job)
         after = store.get(job.id)
         assert after.failure is not None and after.failure.code == "connection_lost"
+        assert ("by itself" in after.failure.hint) is (after.state is JobState.QUEUED)
         if after.not_before is not None:
             waits.append((after.not_before - clock.now()).total_seconds())
             runner.tick()
