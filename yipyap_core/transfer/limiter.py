@@ -6,14 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 
-BURST_SECONDS = 0.1
+BURST_SECONDS = 0.05
 """So much unused time may be made up for."""
-READ_SECONDS = 0.02
-"""A read is as large as the limit allows in so long: what many share flows evenly."""
+READ_SECONDS = 0.01
+"""A read is at most as large as the limit allows in so long: what many share flows evenly."""
 LEAST_PAUSE_SECONDS = 0.001
 """No sleep is that short: a turn that is so near has come."""
 MOST_PAUSE_SECONDS = 0.1
 """How long a waiter sleeps before it looks again, so that a new limit holds soon."""
+JUDGE_SECONDS = 0.5
+REACHED_SHARE = 0.9
 
 
 class BandwidthLimit:
@@ -33,12 +35,26 @@ class BandwidthLimit:
         self._lock = threading.Lock()
         self._rate = bytes_per_second
         self._changes = 0
-        self._free_at = clock()
+        self._free_at = self._judged_at = clock()
+        self._passed_bytes = 0
+        self._is_reached = True
 
     @property
     def bytes_per_second(self) -> int | None:
         """The limit; None is none."""
         return self._rate
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the limit, and not the line, is what holds the transfers up."""
+        if self._rate is None:
+            return False
+        with self._lock:
+            seconds = self._clock() - self._judged_at
+            if self._rate is not None and seconds >= JUDGE_SECONDS:
+                self._is_reached = self._passed_bytes > REACHED_SHARE * self._rate * seconds
+                self._judge_anew()
+            return self._is_reached
 
     def change(self, bytes_per_second: int | None) -> None:
         """Hold another limit from now on; whoever waits for the one before may read."""
@@ -48,6 +64,8 @@ class BandwidthLimit:
             self._rate = bytes_per_second
             self._changes += 1
             self._free_at = self._clock()
+            self._is_reached = True
+            self._judge_anew()
 
     def take(self, most: int, wait: Callable[[float], None]) -> int:
         """Wait until bytes may be read; says how many, from 1 to `most`.
@@ -74,13 +92,24 @@ class BandwidthLimit:
         with self._lock:
             if self._rate is not None:
                 self._free_at -= size_bytes / self._rate
+                self._passed_bytes -= size_bytes
 
     def _book(self, most: int) -> tuple[int, float, int]:
-        """Size and turn of a read, and how often the limit had changed by then."""
+        """Size and turn of a read, and how often the limit had changed by then.
+
+        The more wait, the smaller are the reads: what many have booked and does not come is made
+        up for later, and would be seconds of the limit.
+        """
         with self._lock:
-            turn_at = max(self._free_at, self._clock() - BURST_SECONDS)
+            now = self._clock()
+            turn_at = max(self._free_at, now - BURST_SECONDS)
             if self._rate is None:
                 return most, turn_at, -1
-            size_bytes = max(1, min(most, int(self._rate * READ_SECONDS)))
+            seconds = READ_SECONDS**2 / (READ_SECONDS + max(0.0, turn_at - now))
+            size_bytes = max(1, min(most, int(self._rate * seconds)))
             self._free_at = turn_at + size_bytes / self._rate
+            self._passed_bytes += size_bytes
             return size_bytes, turn_at, self._changes
+
+    def _judge_anew(self) -> None:
+        self._judged_at, self._passed_bytes = self._clock(), 0

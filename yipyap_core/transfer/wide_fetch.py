@@ -181,7 +181,7 @@ class WideFetch:
         return next_size(self._rate, self._queue.left_bytes, self._connections)
 
     def _grow(self) -> None:
-        if self._alone or self._context.limit.bytes_per_second is not None:
+        if self._alone or self._context.limit.is_reached:
             return
         if self._hash.is_behind:  # further connections would only take the processor from it
             return
