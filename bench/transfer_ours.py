@@ -55,6 +55,9 @@ class Counters:
         """Count."""
         self.done_bytes += size_bytes
 
+    def add_fleeting_bytes(self, size_bytes: int) -> None:
+        """Not looked at."""
+
     def add_kept_bytes(self, size_bytes: int) -> None:
         """Count."""
         self.done_bytes += size_bytes

@@ -49,7 +49,7 @@ def render(services: Services, principal: Principal) -> Live:
     with side:
         queue_panel.draw(services)
     download_dialog.draw()
-    return live.joined(model_list.live(slots), pulls)
+    return live.joined(model_list.live(slots), pulls, queue_panel.live())
 
 
 def _refresh(principal: Principal) -> str:

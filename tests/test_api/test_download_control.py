@@ -125,8 +125,10 @@ def test_what_neither_runs_nor_waits_cannot_be_ordered(
     [
         ("move", {}, "steps"),
         ("move", {"steps": "up"}, "steps"),
+        ("move", {"steps": True}, "steps"),
         ("move", {"steps": 10**400}, "steps"),
         ("priority", {"priority": 1001}, "priority"),
+        ("priority", {"priority": True}, "priority"),
         ("priority", {"priority": 1, "model": "x"}, "model"),
         ("restart-file", {"path": ""}, "path"),
         ("restart-file", {"path": None}, "path"),
@@ -164,6 +166,7 @@ def test_two_windows_that_fill_the_day_are_quiet_in_one_of_them(ada: TestClient)
         ({"start": "22:30", "end": "06:00\n"}, "quiet_hours.end"),
         ({"start": "22:30"}, "quiet_hours.end"),
         ({"start": "22:30", "end": "06:00", "zone": "CET"}, "quiet_hours.zone"),
+        (NIGHT | {"stops_running": "yes"}, "quiet_hours.stops_running"),
         ({"start": "06:00", "end": "06:00"}, "quiet_hours"),
         ("22:30-06:00", "quiet_hours"),
     ],
@@ -175,6 +178,17 @@ def test_quiet_hours_that_cannot_be_change_nothing(
     answer = ada.put(SETTINGS, json={"max_concurrent": 9, "quiet_hours": hours})
     assert answer.status_code == 422
     assert fields(answer) == [field]
+    assert ada.put(SETTINGS, json={}).json() == before
+
+
+@pytest.mark.parametrize("value", [True, False, "3", 3.5])
+@pytest.mark.parametrize("field", ["max_concurrent", "bandwidth_limit_bps"])
+def test_a_limit_is_a_number_and_nothing_like_one(
+    ada: TestClient, field: str, value: object
+) -> None:
+    before = ada.put(SETTINGS, json={}).json()
+    answer = ada.put(SETTINGS, json={field: value})
+    assert (answer.status_code, fields(answer)) == (422, [field])
     assert ada.put(SETTINGS, json={}).json() == before
 
 
@@ -291,6 +305,7 @@ def test_what_is_kept_is_counted_on_the_disk(hub_world: World, admin: TestClient
         "current_file": None,
         "current_bytes": 0,
         "unfinished_files": 0,
+        "lost_bytes": 0,
     }
     assert admin.get("/model-download/none/kept").json()["code"] == "unknown_model"
 

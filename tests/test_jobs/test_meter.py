@@ -73,6 +73,19 @@ def test_less_on_the_disk_than_was_shown_is_said(clock: HandClock) -> None:
     assert [event.kind for event in meter.drain_events()] == ["fewer_kept"]
 
 
+def test_what_a_stop_would_lose_is_told_apart_and_never_more_than_there_is(meter: Meter) -> None:
+    meter.set_plan(bytes_total=100, files_total=2, kept_bytes=10, kept_files=1, kept_whole_bytes=10)
+    meter.add_kept_bytes(10)
+    meter.add_fleeting_bytes(40)
+    meter.add_bytes(40)
+    assert meter.snapshot().fleeting_bytes == 40
+    meter.restart_file("a.bin", 40, "nothing is kept")
+    assert meter.snapshot().fleeting_bytes == 0
+    meter.add_fleeting_bytes(-40)
+    meter.add_bytes(5)
+    assert meter.snapshot().fleeting_bytes == 0
+
+
 def test_a_second_run_counts_anew(meter: Meter) -> None:
     meter.set_plan(bytes_total=100, files_total=2, kept_bytes=0)
     meter.add_bytes(100)

@@ -124,6 +124,30 @@ def test_more_room_is_used_and_less_room_is_enforced_at_once(
     assert kinds(store, second)[-1] == "stopped"
 
 
+def test_less_room_goes_by_the_priorities_of_now(make_runner: MakeRunner, store: JobStore) -> None:
+    runner = make_runner(2)
+    first, second = submit(runner, "a"), submit(runner, "b")
+    runner.tick()
+    runner.set_priority(second.id, 5)
+    runner.set_max_concurrent(1)
+    settle(runner, first)
+    assert store.get(first.id).state is JobState.QUEUED
+    assert store.get(second.id).state is JobState.RUNNING
+
+
+def test_less_room_is_shared_by_two_runners(make_runner: MakeRunner, store: JobStore) -> None:
+    one, two = make_runner(2), make_runner(2)
+    first = submit(one, "a")
+    one.tick()
+    second = submit(two, "b")
+    two.tick()
+    for runner in (one, two):
+        runner.set_max_concurrent(1)
+    settle(two, second)
+    assert store.get(first.id).state is JobState.RUNNING
+    assert store.get(second.id).state is JobState.QUEUED
+
+
 def test_waiting_jobs_can_be_moved_and_change_places(
     make_runner: MakeRunner, store: JobStore
 ) -> None:
@@ -198,6 +222,7 @@ def test_a_passing_error_is_retried_after_a_stored_wait(
         settle(runner, job)
         after = store.get(job.id)
         assert after.failure is not None and after.failure.code == "connection_lost"
+        assert ("by itself" in after.failure.hint) is (after.state is JobState.QUEUED)
         if after.not_before is not None:
             waits.append((after.not_before - clock.now()).total_seconds())
             runner.tick()

@@ -37,6 +37,7 @@ class Control:
         self.fetched = 0
         self.kept = 0
         self.lost = 0
+        self.fleeting = 0
         self.phases: list[Phase] = []
         self.done: dict[str, bool] = {}
         self.restarts: list[tuple[str, int, str]] = []
@@ -62,6 +63,10 @@ class Control:
         with self._lock:
             self.fetched += size_bytes
         self.when_bytes(self.fetched)
+
+    def add_fleeting_bytes(self, size_bytes: int) -> None:
+        with self._lock:
+            self.fleeting += size_bytes
 
     def add_kept_bytes(self, size_bytes: int) -> None:
         with self._lock:
@@ -110,9 +115,14 @@ class CountingLimit(BandwidthLimit):
         super().__init__(10**9)
         self.taken = 0
 
-    def take(self, size_bytes: int, wait: Callable[[float], None]) -> None:
+    def take(self, most: int, wait: Callable[[float], None]) -> int:
+        size_bytes = super().take(most, wait)
         self.taken += size_bytes
-        super().take(size_bytes, wait)
+        return size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        self.taken -= size_bytes
+        super().give_back(size_bytes)
 
 
 class Running:

@@ -165,12 +165,14 @@ def test_cancel_ends_the_child_and_leaves_nothing(
     running = Running(transfer_of(hub.endpoint, cache_dir, stall_seconds=30), plan, control)
     hub.wait_until(lambda: control.fetched > 300_000 and SMALL in control.done)
     assert len(helpers()) == 1
+    assert control.fleeting == control.fetched - 2
 
     took = running.cancel()
 
     assert took < child.END_SECONDS + 3
     assert_nothing_of_it_stays(cache_dir, plan)
     assert control.present == 2
+    assert control.fleeting == 0
 
 
 @pytest.mark.parametrize("code", [403, 404, 500])

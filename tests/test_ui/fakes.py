@@ -13,6 +13,7 @@ import jwt
 from tests.test_ui.try_kit import engines_over
 from yipyap_core.domain.download_queue import (
     UNCHANGED,
+    DownloadLimits,
     KeptSummary,
     OtherWork,
     QueueStatus,
@@ -81,6 +82,10 @@ class FakeDownloads:
             quiet_hours=self.quiet_hours,
             is_quiet=self.is_quiet,
         )
+
+    def rules(self) -> tuple[DownloadLimits, bool]:
+        limits = DownloadLimits(self.max_concurrent, self.bandwidth_limit_bps, self.quiet_hours)
+        return limits, self.is_quiet
 
     def is_complete(self, model_id: str) -> bool:
         return self.status(model_id).status is DownloadState.COMPLETED

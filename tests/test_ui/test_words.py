@@ -75,6 +75,13 @@ def test_the_strip_adds_up_what_runs() -> None:
     assert _plain(strip.words(pulse)) == "2 downloads · 84.0 MB/s · 4 min left"
 
 
+def test_what_is_paused_needs_no_time() -> None:
+    moving = _status(DownloadState.DOWNLOADING, Phase.TRANSFERRING, 0, 10 * GIGABYTE, 42e6)
+    paused = _status(DownloadState.DOWNLOADING, Phase.PAUSED, 0, 900 * GIGABYTE)
+    words = _plain(strip.words(strip.Pulse.of({"a": moving, "b": paused})))
+    assert words == "1 download · 42.0 MB/s · 4 min left"
+
+
 def test_the_strip_counts_pulls_and_checks_too() -> None:
     moving = _status(DownloadState.DOWNLOADING, Phase.TRANSFERRING, 0, 10 * GIGABYTE, 42e6)
     others = OtherWork(pulls=2, checks=1, speed_bps=42e6, left_bytes=10 * GIGABYTE)
@@ -120,6 +127,14 @@ def test_the_strip_says_when_nothing_runs_and_what_waits() -> None:
         (
             KeptSummary(1, 3, 2 * GIGABYTE, "b.bin", 500_000_000, 2),
             "1 of 3 files, 2.00 GB kept; unfinished files go on at 500 MB.",
+        ),
+        (
+            KeptSummary(1, 3, 2 * GIGABYTE, "b.bin", 0, 1, 500_000_000),
+            "1 of 3 files, 2.00 GB kept; 500 MB that the hub's own client has fetched are lost.",
+        ),
+        (
+            KeptSummary(0, 1, 0, "b.bin", 0, 1, 500_000_000),
+            "500 MB that the hub's own client has fetched are lost.",
         ),
     ],
 )

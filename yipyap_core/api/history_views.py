@@ -50,4 +50,5 @@ def kept(value: KeptSummary) -> Json:
         "current_file": value.current_file,
         "current_bytes": value.current_bytes,
         "unfinished_files": value.unfinished_files,
+        "lost_bytes": value.lost_bytes,
     }

@@ -33,6 +33,8 @@ class KeptSummary:
     current_bytes: int = 0
     """From where unfinished files go on, all together."""
     unfinished_files: int = 0
+    lost_bytes: int = 0
+    """What arrived and would go: of a file that the hub's own client fetches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,3 +151,5 @@ class DownloadStatus:
     job_id: str | None = None
     priority: int = 0
     """Of a live download: higher runs earlier."""
+    position: int = 0
+    """Of a live download: its place among those of equal priority."""

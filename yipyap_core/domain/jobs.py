@@ -106,6 +106,8 @@ class Progress:
     """Those of `bytes_done` that make whole files; None where only another process knows."""
     unfinished_files: int = 0
     """Files that have begun and are not whole."""
+    fleeting_bytes: int = 0
+    """Those of `bytes_done` that a stop would lose: a client that fetches for us keeps nothing."""
 
     @property
     def percent(self) -> float:

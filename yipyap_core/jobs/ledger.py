@@ -92,8 +92,8 @@ class JobLedger(Protocol):
     def set_priority(self, job_id: str, priority: int) -> Job:
         """Let a job run before all of lower priority."""
 
-    def swap(self, one: Job, other: Job) -> None:
-        """Let two jobs change places in the queue."""
+    def shift(self, job: Job, steps: int) -> bool:
+        """Move a waiting job up (negative) or down past others; False when it waits no more."""
 
     def forget_ended(self, before: dt.datetime) -> int:
         """Remove jobs that ended before a moment, but for each subject's youngest."""

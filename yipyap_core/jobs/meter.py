@@ -32,6 +32,7 @@ class _Cell:
     fetched: int = 0
     kept: int = 0
     lost: int = 0
+    fleeting: int = 0
 
 
 class Meter:
@@ -125,6 +126,10 @@ class Meter:
         """Count bytes that needed no network."""
         self._cell().kept += size_bytes
 
+    def add_fleeting_bytes(self, size_bytes: int) -> None:
+        """Count bytes that a stop would lose; negative for those it would not lose any more."""
+        self._cell().fleeting += size_bytes
+
     def file_started(self, path: str) -> None:
         """Show this file as the one that arrives, until it is done or another one starts."""
         with self._lock:
@@ -212,6 +217,7 @@ class Meter:
             speed_bps=speed,
             eta_seconds=left / speed if speed > 1 and left > 0 else None,
             whole_bytes=min(done, whole),
+            fleeting_bytes=max(0, min(now.fleeting, done - whole)),
             unfinished_files=unfinished,
         )
 
@@ -235,6 +241,7 @@ def _sum(cells: list[_Cell]) -> _Cell:
         sum(cell.fetched for cell in cells),
         sum(cell.kept for cell in cells),
         sum(cell.lost for cell in cells),
+        sum(cell.fleeting for cell in cells),
     )
 
 

@@ -169,10 +169,10 @@ class JobRunner:
     def set_max_concurrent(self, count: int, kind: JobKind = JobKind.DOWNLOAD) -> None:
         """Change the limit, in force at once: what is too much goes back into the queue."""
         self._limits[kind] = count
-        running = self._attempts.all(kind)
-        running.sort(key=lambda attempt: (-attempt.job.priority, attempt.job.position))
-        for attempt in running[count:]:
-            attempt.stop(StopReason.YIELD, "Made room: fewer jobs may run at a time.")
+        running = [job for job in self._store.live(kind) if job.state is JobState.RUNNING]
+        for job in running[count:]:
+            if attempt := self._attempts.get(job.id):  # else the process that runs it sees to it
+                attempt.stop(StopReason.YIELD, "Made room: fewer jobs may run at a time.")
         self._wake.set()
 
     def set_priority(self, job_id: str, priority: int) -> Job:
@@ -184,14 +184,8 @@ class JobRunner:
     def shift(self, job_id: str, steps: int) -> None:
         """Move a waiting job up (negative) or down past others; beyond the ends nothing happens."""
         job = self._store.get(job_id)
-        queue = [one for one in self._store.live(job.kind) if one.is_in_line]
-        place = next((index for index, one in enumerate(queue) if one.id == job_id), None)
-        if place is None:
+        if not self._store.shift(job, steps):
             raise NotRunning(f"The job is {job.phase.value}; only a waiting one can be moved.")
-        step = 1 if steps > 0 else -1
-        passed = queue[place + step :: step][: abs(steps)] if place + step >= 0 else []
-        for other in passed:
-            self._store.swap(self._store.get(job_id), other)
         self._changed(job_id)
 
     # views

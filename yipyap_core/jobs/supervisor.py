@@ -7,7 +7,7 @@ import logging
 import random
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yipyap_core.domain.jobs import Failure, JobState, Phase
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 PROGRESS_BYTES = 256 << 10
 """So many bytes more on the disk than at the attempt's start make its failure the first again;
 what was fetched and lost does not count, else a hopeless line would go on for ever."""
+
+BY_ITSELF = "It is tried again by itself soon; nothing needs to be done."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Supervisor:
             "retries": retries + 1,
             "attempt": attempt.job.attempt + 1,
         }
+        failure = replace(failure, hint=BY_ITSELF)
         event = ("retry", f"{error.message} Retry in {delay:.0f} seconds.")
         return Outcome(JobState.QUEUED, Phase.QUEUED, event, failure, changes)
 

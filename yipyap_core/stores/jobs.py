@@ -23,6 +23,7 @@ from yipyap_core.domain.jobs import (
     Progress,
     check_transition,
 )
+from yipyap_core.domain.queue_order import moved
 from yipyap_core.errors import NotRunning, UnknownJob
 from yipyap_core.stores.engine import exclusive
 from yipyap_core.stores.job_rows import job_of, job_values, progress_values
@@ -264,15 +265,16 @@ class JobStore:
                 sa.update(jobs).where(queued).values(not_before=None, phase=Phase.QUEUED.value)
             )
 
-    def swap(self, one: Job, other: Job) -> None:
-        """Let two jobs change places in the queue."""
-        with self._engine.begin() as connection:
-            for target, place in ((one, other), (other, one)):
-                connection.execute(
-                    sa.update(jobs)
-                    .where(jobs.c.id == target.id)
-                    .values(priority=place.priority, position=place.position)
-                )
+    def shift(self, job: Job, steps: int) -> bool:
+        """Move a waiting job up (negative) or down past others; False when it waits no more."""
+        live = jobs.c.live_key.is_not(None) & (jobs.c.kind == job.kind.value)
+        with exclusive(self._engine, jobs) as connection:
+            rows = connection.execute(sa.select(jobs).where(live).order_by(*QUEUE_ORDER)).all()
+            places = moved([one for one in map(job_of, rows) if one.is_in_line], job.id, steps)
+            for job_id, place in places.items():
+                update = sa.update(jobs).where(jobs.c.id == job_id)
+                connection.execute(update.values(place._asdict()))
+        return bool(places)
 
     def forget_ended(self, before: dt.datetime) -> int:
         """Remove jobs that ended before a moment, but for each subject's youngest."""

@@ -50,14 +50,17 @@ def fetch_by_child(context: Context, stopper: Stopper, file: RemoteFile) -> None
     counted = 0
     try:
         for total in _progress(context, stopper, file):
-            context.control.add_bytes(max(0, total - counted))
-            counted = max(counted, total)
+            more, counted = max(0, total - counted), max(counted, total)
+            context.control.add_fleeting_bytes(more)
+            context.control.add_bytes(more)
     except BaseException:
         if counted:
             context.control.restart_file(file.path, counted, "the hub's client keeps nothing")
         for path in _unfinished(context, file) - before:
             path.unlink(missing_ok=True)
         raise
+    finally:
+        context.control.add_fleeting_bytes(-counted)
     context.control.add_bytes(file.size_bytes - counted)
 
 

@@ -30,6 +30,9 @@ class TransferControl(Protocol):
     def add_kept_bytes(self, size_bytes: int) -> None:
         """So many bytes need no network: found on disk, or fetched by another program."""
 
+    def add_fleeting_bytes(self, size_bytes: int) -> None:
+        """So many of the counted bytes would be lost by a stop; negative: not any more."""
+
     def file_started(self, path: str) -> None:
         """Bytes of this file are expected next; with several at a time the newest counts."""
 

@@ -111,8 +111,9 @@ class Gate:
 
     def _let_in(self, outer: socket.socket, inner: socket.socket, view: memoryview) -> bool:
         """Pass on what the far end sends, as fast as the limit allows."""
-        count = _pass_on(outer, inner, view[: self._limit.read_size(len(view))])
-        self._limit.take(count, self._stopper.wait)
+        most = self._limit.take(len(view), self._stopper.wait)
+        count = _pass_on(outer, inner, view[:most])
+        self._limit.give_back(most - count)
         return count > 0
 
 

@@ -6,19 +6,23 @@ import threading
 import time
 from collections.abc import Callable
 
-BURST_SECONDS = 0.1
-READ_SECONDS = 0.05
-LEAST_READ_BYTES = 4096
+BURST_SECONDS = 0.05
+"""So much unused time may be made up for."""
+READ_SECONDS = 0.01
+"""A read is at most as large as the limit allows in so long: what many share flows evenly."""
 LEAST_PAUSE_SECONDS = 0.001
-"""A smaller debt is carried over to the next read: no sleep is that short."""
+"""No sleep is that short: a turn that is so near has come."""
 MOST_PAUSE_SECONDS = 0.1
 """How long a waiter sleeps before it looks again, so that a new limit holds soon."""
+JUDGE_SECONDS = 0.5
+REACHED_SHARE = 0.9
 
 
 class BandwidthLimit:
-    """A token bucket that may go into debt: who has read pays before reading on.
+    """A queue of reads: each is booked before it begins, and waits until its own turn has come.
 
-    The debt makes the mean exact whatever the size of a read; `None` costs one comparison.
+    Were a read paid for afterwards, all that wait for the same debt would read at the same moment,
+    and a hundred connections would bring seconds of the limit at once. `None` costs one comparison.
     """
 
     def __init__(
@@ -26,53 +30,86 @@ class BandwidthLimit:
         bytes_per_second: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with an empty bucket, so that the first seconds keep the limit too."""
+        """Begin with nothing to make up for, so that the first seconds keep the limit too."""
         self._clock = clock
         self._lock = threading.Lock()
         self._rate = bytes_per_second
-        self._tokens = 0.0
-        self._filled_at = clock()
+        self._changes = 0
+        self._free_at = self._judged_at = clock()
+        self._passed_bytes = 0
+        self._is_reached = True
 
     @property
     def bytes_per_second(self) -> int | None:
         """The limit; None is none."""
         return self._rate
 
+    @property
+    def is_reached(self) -> bool:
+        """Whether the limit, and not the line, is what holds the transfers up."""
+        if self._rate is None:
+            return False
+        with self._lock:
+            seconds = self._clock() - self._judged_at
+            if self._rate is not None and seconds >= JUDGE_SECONDS:
+                self._is_reached = self._passed_bytes > REACHED_SHARE * self._rate * seconds
+                self._judge_anew()
+            return self._is_reached
+
     def change(self, bytes_per_second: int | None) -> None:
-        """Hold another limit from now on; earlier debts are forgiven."""
+        """Hold another limit from now on; whoever waits for the one before may read."""
         if bytes_per_second is not None and bytes_per_second <= 0:
             raise ValueError("a limit is positive, or None")
         with self._lock:
             self._rate = bytes_per_second
-            self._tokens = 0.0
-            self._filled_at = self._clock()
+            self._changes += 1
+            self._free_at = self._clock()
+            self._is_reached = True
+            self._judge_anew()
 
-    def read_size(self, most: int) -> int:
-        """How much to read at once, so that a limited stream flows evenly."""
-        rate = self._rate
-        return most if rate is None else max(LEAST_READ_BYTES, min(most, int(rate * READ_SECONDS)))
+    def take(self, most: int, wait: Callable[[float], None]) -> int:
+        """Wait until bytes may be read; says how many, from 1 to `most`.
 
-    def take(self, size_bytes: int, wait: Callable[[float], None]) -> None:
-        """Account for bytes that were read, and wait until they are paid for.
-
-        `wait` sleeps and may raise.
+        `wait` sleeps and may raise. What does not come of them is for `give_back`.
         """
         if self._rate is None:
+            return most
+        size_bytes, turn_at, changes = self._book(most)
+        try:
+            while self._changes == changes and (
+                (seconds := turn_at - self._clock()) > LEAST_PAUSE_SECONDS
+            ):
+                wait(min(seconds, MOST_PAUSE_SECONDS))
+        except BaseException:
+            self.give_back(size_bytes)
+            raise
+        return size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        """So many of the bytes that might be read have not come."""
+        if size_bytes <= 0 or self._rate is None:
             return
         with self._lock:
-            self._fill()
-            self._tokens -= size_bytes
-        while (seconds := self._debt_seconds()) > LEAST_PAUSE_SECONDS:
-            wait(min(seconds, MOST_PAUSE_SECONDS))
+            if self._rate is not None:
+                self._free_at -= size_bytes / self._rate
+                self._passed_bytes -= size_bytes
 
-    def _debt_seconds(self) -> float:
+    def _book(self, most: int) -> tuple[int, float, int]:
+        """Size and turn of a read, and how often the limit had changed by then.
+
+        The more wait, the smaller are the reads: what many have booked and does not come is made
+        up for later, and would be seconds of the limit.
+        """
         with self._lock:
-            self._fill()
-            return 0.0 if self._rate is None else max(0.0, -self._tokens / self._rate)
+            now = self._clock()
+            turn_at = max(self._free_at, now - BURST_SECONDS)
+            if self._rate is None:
+                return most, turn_at, -1
+            seconds = READ_SECONDS**2 / (READ_SECONDS + max(0.0, turn_at - now))
+            size_bytes = max(1, min(most, int(self._rate * seconds)))
+            self._free_at = turn_at + size_bytes / self._rate
+            self._passed_bytes += size_bytes
+            return size_bytes, turn_at, self._changes
 
-    def _fill(self) -> None:
-        now = self._clock()
-        if self._rate is not None:
-            gained = self._rate * max(0.0, now - self._filled_at)
-            self._tokens = min(self._tokens + gained, self._rate * BURST_SECONDS)
-        self._filled_at = now
+    def _judge_anew(self) -> None:
+        self._judged_at, self._passed_bytes = self._clock(), 0

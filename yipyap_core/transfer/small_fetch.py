@@ -57,13 +57,13 @@ class _SmallFetch:
         limit, stopper = self._context.limit, self._lane.stopper
         try:
             while self._have < size:
-                most = limit.read_size(size - self._have)
+                most = limit.take(size - self._have, stopper.wait)
                 count = body.line.read_into(buffer[self._have : self._have + most])
                 if count == 0:
                     raise LineBroken(f"{body.line.origin} ended before the file did")
                 self._have += count
+                limit.give_back(most - count)
                 stopper.check()
-                limit.take(count, stopper.wait)
         except BaseException:
             self._lane.lines.drop(body.line)
             raise

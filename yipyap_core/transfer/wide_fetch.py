@@ -100,14 +100,14 @@ class WideFetch:
         limit, check, wait = self._context.limit, lane.stopper.check, lane.stopper.wait
         while chunk.start < chunk.end:
             check()
-            size = min(limit.read_size(len(lane.buffer)), chunk.end - chunk.start)
+            size = limit.take(min(len(lane.buffer), chunk.end - chunk.start), wait)
             count = self._take(lane, body, chunk.start, size)
             if count == 0:
                 raise LineBroken(f"{body.line.origin} ended before the file did")
             chunk.start += count
+            limit.give_back(size - count)
             if chief:
                 self._grow()
-            limit.take(count, wait)
 
     def _take(self, lane: Lane, body: Body, offset: int, most: int) -> int:
         """The next bytes from the line into the file, by the cheaper of two ways."""
@@ -181,7 +181,7 @@ class WideFetch:
         return next_size(self._rate, self._queue.left_bytes, self._connections)
 
     def _grow(self) -> None:
-        if self._alone or self._context.limit.bytes_per_second is not None:
+        if self._alone or self._context.limit.is_reached:
             return
         if self._hash.is_behind:  # further connections would only take the processor from it
             return

@@ -13,7 +13,7 @@ from yipyap_core.domain.models import ModelSpec
 from yipyap_core.domain.users import Principal
 from yipyap_core.errors import DownloadsDisabled
 from yipyap_core.services.container import current
-from yipyap_core.ui import actions, download_dialog
+from yipyap_core.ui import actions, download_dialog, formats
 
 
 def place_of(model_id: str) -> str:
@@ -29,8 +29,9 @@ def start(principal: Principal, model_id: str) -> str:
 
 def pause(principal: Principal, model_id: str) -> str:
     """Stop the transfer and keep its place."""
+    lost_bytes = current().downloads.what_is_kept(model_id).lost_bytes
     current().downloads.pause(principal, model_id)
-    return f"{_name(model_id)}: paused; what has arrived is kept."
+    return f"{_name(model_id)}: paused; {formats.stopped(lost_bytes)}."
 
 
 def resume(principal: Principal, model_id: str) -> str:

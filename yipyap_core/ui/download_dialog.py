@@ -70,10 +70,10 @@ def _cancel(principal: Principal, model_id: str, keep: bool) -> str:
     dialogs.close()
     downloads = current().downloads
     name = current().registry.get(model_id).name
+    lost_bytes = downloads.what_is_kept(model_id).lost_bytes
     downloads.cancel(principal, model_id, keep)
-    return f"{name}: cancelled; " + (
-        "what has arrived is kept." if keep else "partial files are deleted, whole ones kept."
-    )
+    kept = formats.stopped(lost_bytes) if keep else "partial files are deleted, whole ones kept"
+    return f"{name}: cancelled; {kept}."
 
 
 def words(kept: KeptSummary) -> str:
@@ -84,6 +84,7 @@ def words(kept: KeptSummary) -> str:
         kept.kept_bytes,
         kept.current_bytes,
         kept.unfinished_files,
+        kept.lost_bytes,
     )
     one = kept.current_file if kept.current_bytes and kept.unfinished_files <= 1 else None
     named = f" ({plain(one)})" if one else ""

@@ -74,9 +74,9 @@ def matches(spec: ModelSpec, words: str) -> bool:
 
 def _key(
     order: str, statuses: Mapping[str, DownloadStatus]
-) -> Callable[[ModelSpec], tuple[int, str]]:
+) -> Callable[[ModelSpec], tuple[int | str, ...]]:
     if order == SIZE:
         return lambda spec: (-spec.size_bytes, spec.name)
     if order == NAME:
         return lambda spec: (0, spec.name.lower())
-    return lambda spec: (rank(statuses[spec.id]), "")
+    return lambda spec: rank(statuses[spec.id])

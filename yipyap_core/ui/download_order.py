@@ -22,6 +22,8 @@ class Wish(StrEnum):
     LOW = "Low priority"
 
 
+ALL_THE_WAY: Final = 10_000
+"""So many steps lead to the front from wherever somebody else has moved it meanwhile."""
 PRIORITIES: Final = {Wish.HIGH: 10, Wish.NORMAL: 0, Wish.LOW: -10}
 
 
@@ -48,7 +50,7 @@ def draw(status: DownloadStatus, number: int, total: int) -> None:
         type="tertiary",
         help="Place and priority",
         on_click=actions.perform,
-        args=(_obey, status.model_id, key, number),
+        args=(_obey, status.model_id, key),
     )
 
 
@@ -75,10 +77,10 @@ def _move(principal: Principal, model_id: str, steps: int) -> None:
     current().downloads.move(principal, model_id, steps)
 
 
-def _obey(principal: Principal, model_id: str, key: str, number: int) -> None:
-    """Do what was chosen from the menu that stood beside the `number`th download."""
+def _obey(principal: Principal, model_id: str, key: str) -> None:
+    """Do what was chosen from the menu beside a download."""
     wish = Wish(st.session_state[key])
     if wish is Wish.FRONT:
-        _move(principal, model_id, 1 - number)
+        _move(principal, model_id, -ALL_THE_WAY)
     else:
         current().downloads.prioritise(principal, model_id, PRIORITIES[wish])

@@ -73,12 +73,20 @@ def done_of_total(progress: Progress) -> str:
 
 
 def kept(
-    files_done: int, files_total: int, whole_bytes: int, unfinished_bytes: int, files: int
+    files_done: int,
+    files_total: int,
+    whole_bytes: int,
+    unfinished_bytes: int,
+    files: int,
+    lost_bytes: int = 0,
 ) -> str:
     """What a stop leaves: `7 of 9 files, 31.2 GB kept; the current file goes on at 1.10 GB`.
 
-    `files` is how many are unfinished.
+    `files` is how many are unfinished; `lost_bytes` have arrived and would go.
     """
+    if lost_bytes > 0:
+        said = kept(files_done, files_total, whole_bytes, unfinished_bytes, files - 1)
+        return f"{said}; {lost(lost_bytes)}" if whole_bytes + unfinished_bytes else lost(lost_bytes)
     if whole_bytes <= 0 and unfinished_bytes <= 0:
         return "nothing has arrived yet, so nothing is kept"
     whole = f"{files_done} of {files_total} files, {size(whole_bytes)} kept"
@@ -86,6 +94,16 @@ def kept(
         return whole
     which = "the current file goes on" if files <= 1 else "unfinished files go on"
     return f"{whole}; {which} at {size(unfinished_bytes)}"
+
+
+def lost(lost_bytes: int) -> str:
+    """What a stop loses, since the hub's own client cannot go on with a part of a file."""
+    return f"{size(lost_bytes)} that the hub's own client has fetched are lost"
+
+
+def stopped(lost_bytes: int) -> str:
+    """What became of the bytes of a download that was stopped, of which so many were lost."""
+    return f"{lost(lost_bytes)}, all else is kept" if lost_bytes else "what has arrived is kept"
 
 
 def ago(at: dt.datetime, now: dt.datetime) -> str:

@@ -43,7 +43,7 @@ def draw_rows(
 
 
 def live(slots: Mapping[str, DeltaGenerator]) -> Live:
-    """Keep bars up to date, one element each; another state or phase asks for the whole page."""
+    """Keep bars up to date, one element each; another state or order asks for the whole page."""
 
     def paint() -> None:
         statuses = snapshot.statuses()
@@ -57,7 +57,10 @@ def live(slots: Mapping[str, DeltaGenerator]) -> Live:
 
 def _structure() -> Hashable:
     statuses = snapshot.statuses()
-    return tuple((one.model_id, one.status, one.phase) for one in statuses.values())
+    return tuple(
+        (one.model_id, one.status, one.phase, one.priority, one.position)
+        for one in statuses.values()
+    )
 
 
 def _any_moves() -> bool:

@@ -27,8 +27,9 @@ def kept_words(progress: Progress) -> str:
         progress.files_done,
         progress.files_total,
         progress.whole_bytes,
-        progress.bytes_done - progress.whole_bytes,
+        progress.bytes_done - progress.whole_bytes - progress.fleeting_bytes,
         progress.unfinished_files,
+        progress.fleeting_bytes,
     )
 
 

@@ -14,6 +14,7 @@ from yipyap_core.errors import NotFound
 from yipyap_core.services.container import Services, current
 from yipyap_core.ui import actions, download_history, download_order
 from yipyap_core.ui.formats import plain
+from yipyap_core.ui.live import Live
 
 BYTES_A_MEGABYTE: Final = 1_000_000
 USUAL_HOURS: Final = QuietHours(dt.time(8), dt.time(18))
@@ -34,6 +35,12 @@ def draw(services: Services) -> None:
     download_history.draw()
 
 
+def live() -> Live:
+    """Draw the panel anew when somebody else has set other limits, or quiet hours begin or end."""
+    rules = current().downloads.rules
+    return Live(paint=lambda: None, structure=rules, is_moving=lambda: False)
+
+
 def _draw_limits(queue: QueueStatus) -> None:
     with st.form("limits", border=False):
         concurrent = st.number_input(
@@ -48,7 +55,7 @@ def _draw_limits(queue: QueueStatus) -> None:
             min_value=0.0,
             value=(queue.bandwidth_limit_bps or 0) / BYTES_A_MEGABYTE,
             step=5.0,
-            format="%.1f",
+            format="%g",  # every figure as it is: a small limit must not look like none
             help="For all downloads together; 0 means no limit.",
         )
         hours = _draw_quiet_hours(queue.quiet_hours)

@@ -90,11 +90,15 @@ def group_of(status: DownloadStatus) -> Group:
     return GROUPS[status.status]
 
 
-def rank(status: DownloadStatus) -> int:
-    """Place of a download where the busiest come first: running, queued, paused, failed, rest."""
+def rank(status: DownloadStatus) -> tuple[int, int, int]:
+    """Place of a download where the busiest come first: running, queued, paused, failed, rest.
+
+    Live ones stand in the order of the queue.
+    """
     if status.status is DownloadState.DOWNLOADING:
-        return {Phase.QUEUED: 1, Phase.PAUSED: 2}.get(status.phase, 0)
-    return 3 + list(Group).index(group_of(status))
+        state = {Phase.QUEUED: 1, Phase.PAUSED: 2}.get(status.phase, 0)
+        return state, -status.priority, status.position
+    return 3 + list(Group).index(group_of(status)), 0, 0
 
 
 def is_moving(status: DownloadStatus) -> bool:

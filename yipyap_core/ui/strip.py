@@ -23,7 +23,7 @@ class Pulse:
     failed: int
     speed_bps: float
     left_bytes: int
-    """What everything live has still to fetch."""
+    """What everything that runs or is queued has still to fetch."""
     pulls: int = 0
     checks: int = 0
     repairs: int = 0
@@ -41,7 +41,11 @@ class Pulse:
             failed=sum(one.status is DownloadState.FAILED for one in statuses.values()),
             speed_bps=others.speed_bps + sum(one.progress.speed_bps for one in running),
             left_bytes=others.left_bytes
-            + sum(max(0, one.progress.bytes_total - one.progress.bytes_done) for one in live),
+            + sum(
+                max(0, one.progress.bytes_total - one.progress.bytes_done)
+                for one in live
+                if one.phase is not Phase.PAUSED
+            ),
             pulls=others.pulls,
             checks=others.checks,
             repairs=others.repairs,
@@ -54,7 +58,7 @@ class Pulse:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Until everything live is there at the present speed; None while nothing moves."""
+        """Until all that is not paused is there at the present speed; None while nothing moves."""
         return self.left_bytes / self.speed_bps if self.speed_bps >= 1 else None
 
 

@@ -27,14 +27,14 @@ ModelFilter = Annotated[
 class Move(Body):
     """How far a waiting download changes its place."""
 
-    steps: Annotated[int, Field(ge=-MOST_STEPS, le=MOST_STEPS)]
+    steps: Annotated[int, Field(ge=-MOST_STEPS, le=MOST_STEPS, strict=True)]
     """Negative: earlier; beyond the ends nothing happens."""
 
 
 class Priority(Body):
     """Who goes first."""
 
-    priority: Annotated[int, Field(ge=-MOST_PRIORITY, le=MOST_PRIORITY)]
+    priority: Annotated[int, Field(ge=-MOST_PRIORITY, le=MOST_PRIORITY, strict=True)]
     """Higher runs earlier; equal ones keep their order."""
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import Field, StrictBool
 from starlette.responses import Response
 
 from yipyap_core.api import views
@@ -27,7 +27,7 @@ class Window(Body):
 
     start: Minute
     end: Minute
-    stops_running: bool = False
+    stops_running: StrictBool = False
 
     def value(self) -> QuietHours:
         """Raises `Invalid` for a window without a length."""
@@ -36,10 +36,13 @@ class Window(Body):
 
 
 class Limits(Body):
-    """What downloads may take; what is left out stays, null or 0 lifts a limit."""
+    """What downloads may take; what is left out stays, null or 0 lifts a limit.
 
-    max_concurrent: Annotated[int, Field(ge=1, le=16)] | None = None
-    bandwidth_limit_bps: Annotated[int, Field(ge=0, le=1 << 50)] | None = None
+    Only a number is one: read as 1, `true` would all but stop every download.
+    """
+
+    max_concurrent: Annotated[int, Field(ge=1, le=16, strict=True)] | None = None
+    bandwidth_limit_bps: Annotated[int, Field(ge=0, le=1 << 50, strict=True)] | None = None
     quiet_hours: Window | None = None
 
 

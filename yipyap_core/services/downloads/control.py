@@ -41,6 +41,10 @@ class JobControl:
         """Count bytes that needed no network."""
         self._meter.add_kept_bytes(size_bytes)
 
+    def add_fleeting_bytes(self, size_bytes: int) -> None:
+        """Count bytes that a stop would lose."""
+        self._meter.add_fleeting_bytes(size_bytes)
+
     def file_started(self, path: str) -> None:
         """Show the file."""
         self._meter.file_started(path)

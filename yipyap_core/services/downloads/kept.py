@@ -46,8 +46,9 @@ def kept_by_meter(status: DownloadStatus) -> KeptSummary | None:
         files_total=progress.files_total,
         kept_bytes=progress.whole_bytes,
         current_file=progress.current_file,
-        current_bytes=progress.bytes_done - progress.whole_bytes,
+        current_bytes=progress.bytes_done - progress.whole_bytes - progress.fleeting_bytes,
         unfinished_files=progress.unfinished_files,
+        lost_bytes=progress.fleeting_bytes,
     )
 
 

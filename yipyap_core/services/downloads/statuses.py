@@ -136,13 +136,14 @@ def status_of_job(job: Job) -> DownloadStatus:
         attempt=job.attempt,
         verified=job.state is JobState.DONE,
         error=job.failure,
-        resumable_bytes=job.progress.bytes_done,
+        resumable_bytes=job.progress.bytes_done - job.progress.fleeting_bytes,
         resolved_commit=job.payload.get("commit"),
         started_at=job.started_at,
         finished_at=job.finished_at,
         updated_at=job.updated_at,
         job_id=job.id,
         priority=job.priority,
+        position=job.position,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from yipyap_core.domain.download_queue import KeptSummary, OtherWork, QueueStatus
+from yipyap_core.domain.download_queue import DownloadLimits, KeptSummary, OtherWork, QueueStatus
 from yipyap_core.domain.downloads import DownloadPlan, DownloadStatus
 from yipyap_core.domain.jobs import Job, JobEvent, JobKind, JobState, Phase
 from yipyap_core.domain.models import ModelSpec
@@ -126,6 +126,10 @@ class DownloadViews:
             quiet_hours=limits.quiet_hours,
             is_quiet=self._limits.is_quiet(),
         )
+
+    def rules(self) -> tuple[DownloadLimits, bool]:
+        """The limits in force, and whether the quiet hours are on; cheap for who polls."""
+        return self._limits.now(), self._limits.is_quiet()
 
     def other_work(self) -> OtherWork:
         """What runs or waits in the background beside these downloads; cheap for who polls."""
