@@ -1,0 +1,50 @@
+"""Two servers with stores of their own on one cache: neither knows of the other's jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.standins.hub import Hub, Pattern, Stall
+from tests.test_services.download_rig import ADMIN, Rig
+
+MB = 1_000_000
+SIZE = 24 * MB
+LARGE = "model.safetensors"
+
+
+@pytest.fixture
+def rigs(tmp_path: Path, hub: Hub) -> Iterator[tuple[Rig, Rig]]:
+    hub.add_repo("org/m", {LARGE: Pattern(SIZE), "a.json": b"{}"})
+    both = tuple(Rig(tmp_path / name, hub, cache_dir=tmp_path / "hub") for name in ("one", "two"))
+    for rig in both:
+        rig.shelf.add("m", "org/m")
+        rig.start()
+    yield both[0], both[1]
+    for rig in both:
+        rig.close()
+
+
+def bring(rig: Rig, hub: Hub, so_many_bytes: int, *, kept: int = 0) -> None:
+    """Fetch so much more of the large file and no more; the connection stays open."""
+    hub.clear_faults()
+    hub.inject(Stall(so_many_bytes), path=LARGE)
+    rig.service.start(ADMIN, "m")
+    rig.wait("m", lambda one: one.progress.bytes_done >= kept + so_many_bytes)
+
+
+def test_what_another_server_is_fetching_is_not_deleted_from_under_it(
+    rigs: tuple[Rig, Rig], hub: Hub
+) -> None:
+    ours, other = rigs
+    bring(ours, hub, 5 * MB)
+    ours.service.pause(ADMIN, "m")
+    bring(other, hub, 3 * MB, kept=5 * MB)
+
+    ours.service.cancel(ADMIN, "m", keep=False)
+
+    hub.clear_faults()
+    assert other.end_of("m").verified
+    assert hub.bytes_sent(LARGE, port="cdn") < SIZE + MB  # some lay in the socket of the first
