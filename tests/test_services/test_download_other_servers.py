@@ -9,6 +9,9 @@ import pytest
 
 from tests.standins.hub import Hub, Pattern, Stall
 from tests.test_services.download_rig import ADMIN, Rig
+from tests.test_transfer.support import wait_until
+from yipyap_core.domain.jobs import Phase
+from yipyap_core.transfer.options import CLAIM_BYTES
 
 MB = 1_000_000
 SIZE = 24 * MB
@@ -48,3 +51,17 @@ def test_what_another_server_is_fetching_is_not_deleted_from_under_it(
     hub.clear_faults()
     assert other.end_of("m").verified
     assert hub.bytes_sent(LARGE, port="cdn") < SIZE + MB  # some lay in the socket of the first
+
+
+def test_a_paused_download_shows_what_another_server_has_brought_since(
+    rigs: tuple[Rig, Rig], hub: Hub
+) -> None:
+    ours, other = rigs
+    bring(ours, hub, 5 * MB)
+    paused = ours.service.pause(ADMIN, "m")
+    assert ours.service.statuses()["m"] == paused
+    bring(other, hub, 9 * MB, kept=5 * MB)
+
+    wait_until(lambda: ours.service.statuses()["m"].progress.bytes_done >= 14 * MB - CLAIM_BYTES)
+    assert ours.service.status("m").progress.bytes_done >= 14 * MB - CLAIM_BYTES
+    assert ours.service.status("m").phase is Phase.PAUSED
