@@ -12,17 +12,24 @@ from pathlib import Path
 import pytest
 from filelock import SoftFileLock, Timeout
 
+from tests.standins.hub import Hub
+from tests.test_transfer.support import REPO, Control, plan_of, transfer_of
+from yipyap_core.errors import LockUnavailable
 from yipyap_core.transfer.locks import try_lock
+
+
+def let_flock_say(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """No test can mount a volume without locks; on one, this call says so."""
+
+    def refuse(*_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
 
 
 @pytest.fixture
 def no_flock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test can mount a volume without flock; on one, this call says so."""
-
-    def refuse(descriptor: int, operation: int) -> None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    let_flock_say(monkeypatch, errno.ENOSYS)
 
 
 @pytest.mark.usefixtures("no_flock")
@@ -52,3 +59,17 @@ def test_the_substitute_of_a_killed_program_holds_nobody_up(tmp_path: Path) -> N
     tries = [try_lock(str(path)) for _ in range(3)]  # one that finds it stale only removes it
 
     assert any(held is not None for held in tries)
+
+
+def test_a_volume_that_gives_no_locks_is_named_at_once(
+    hub: Hub, cache_dir: Path, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(hub, hub.add_repo(REPO, {"config.json": b"{}"}))
+    let_flock_say(monkeypatch, errno.ENOLCK)
+
+    with pytest.raises(LockUnavailable) as caught:
+        transfer_of(hub.endpoint, cache_dir).run(plan, control=control)
+
+    assert "gives no lock for config.json" in caught.value.message
+    assert "HF_HOME" in caught.value.hint
+    assert not hub.find("config.json")

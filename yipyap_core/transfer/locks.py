@@ -59,10 +59,23 @@ class Held:
 def acquire(path: str, name: str, patience: Patience) -> Held | None:
     """Take the lock; None, without it, once it became needless while waiting.
 
-    Raises `LockUnavailable` after the time-out, naming the file by `name`, and `OSError`.
+    Raises `LockUnavailable` after the time-out and where the volume gives no locks, naming the
+    file by `name`, and `OSError`.
     """
-    held = try_lock(path)
+    try:
+        held = try_lock(path)
+    except OSError as error:
+        if error.errno != errno.ENOLCK:
+            raise
+        raise _none_given(name) from error
     return held if held is not None else _wait_for(path, name, patience)
+
+
+def _none_given(name: str) -> LockUnavailable:
+    return LockUnavailable(
+        f"The volume of the cache gives no lock for {name}, so that two programs could spoil it.",
+        hint="Set HF_HOME to a folder on a volume with locks, or mount this one with them.",
+    )
 
 
 def _wait_for(path: str, name: str, patience: Patience) -> Held | None:
