@@ -10,6 +10,7 @@ import pytest
 from tests.standins.hub import Hub, Pattern, Stall
 from tests.test_services.download_rig import ADMIN, Rig
 from tests.test_transfer.support import wait_until
+from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.jobs import Phase
 from yipyap_core.transfer.options import CLAIM_BYTES
 
@@ -65,3 +66,22 @@ def test_a_paused_download_shows_what_another_server_has_brought_since(
     wait_until(lambda: ours.service.statuses()["m"].progress.bytes_done >= 14 * MB - CLAIM_BYTES)
     assert ours.service.status("m").progress.bytes_done >= 14 * MB - CLAIM_BYTES
     assert ours.service.status("m").phase is Phase.PAUSED
+
+
+def test_a_download_that_waits_for_another_server_shows_what_that_brings(
+    rigs: tuple[Rig, Rig], hub: Hub
+) -> None:
+    ours, other = rigs
+    hub.configure(server_bps=6 * MB)
+    other.service.start(ADMIN, "m")
+    other.wait("m", lambda one: one.progress.bytes_done > MB)
+    ours.service.start(ADMIN, "m")
+
+    ours.wait("m", lambda one: one.progress.bytes_done > 10 * MB)
+
+    assert other.service.status("m").status is DownloadState.DOWNLOADING
+    hub.configure(server_bps=None)
+    assert other.end_of("m").verified
+    assert ours.end_of("m").verified
+    assert not any(event.kind == "restart_file" for event in ours.service.timeline("m"))
+    assert hub.bytes_sent(LARGE, port="cdn") == SIZE
