@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from tests.standins.hub import Hub, Pattern, RemoteHub, Source
 from tests.test_transfer.runner import ROOT
-from tests.test_transfer.support import REPO, Control, plan_of, transfer_of
+from tests.test_transfer.support import (
+    REPO,
+    Control,
+    assert_nothing_unfinished,
+    plan_of,
+    transfer_of,
+)
 from yipyap_core.domain.downloads import DownloadPlan
-from yipyap_core.errors import UnsafePath
+from yipyap_core.errors import DiskFull, UnsafePath
 from yipyap_core.transfer import linking, present
 from yipyap_core.transfer.layout import Layout
 from yipyap_core.transfer.linking import link
@@ -113,16 +120,37 @@ def test_a_complete_read_only_cache_is_complete(remote_hub: RemoteHub, tmp_path:
     assert [event["end"] for event in events if "end" in event] == ["done", "done"]
 
 
-def test_without_links_the_name_is_the_file_itself(
-    hub: Hub, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = plan_of(hub, hub.add_repo(REPO, FILES))
+def take_links_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file system without links can be mounted by an ordinary user; the refusal is its own."""
 
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, "the volume has no links")
 
-    # No file system without links can be mounted by an ordinary user; the refusal is its own.
     monkeypatch.setattr(linking, "make_link", refuse)
+
+
+def test_without_links_a_copy_that_finds_no_room_leaves_nothing(
+    hub: Hub, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(hub, hub.add_repo(REPO, FILES))
+    take_links_away(monkeypatch)
+
+    def fill_up(source: BinaryIO, target: BinaryIO, length: int) -> None:
+        target.write(source.read(length))
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(shutil, "copyfileobj", fill_up)
+    with pytest.raises(DiskFull):
+        transfer_of(hub.endpoint, cache_dir).run(plan, control=Control())
+
+    assert_nothing_unfinished(cache_dir)
+
+
+def test_without_links_the_name_is_the_file_itself(
+    hub: Hub, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(hub, hub.add_repo(REPO, FILES))
+    take_links_away(monkeypatch)
     transfer_of(hub.endpoint, cache_dir).run(plan, control=Control())
 
     layout = Layout(cache_dir, plan.repo, plan.commit)
