@@ -127,6 +127,34 @@ def test_a_disk_that_fills_up_pauses_the_job_which_goes_on_by_itself(
     assert "waits_for_space" in kinds
 
 
+class FullForOneFile:
+    """A transfer that brings the small file and then meets the end of the volume."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    def run(self, plan: DownloadPlan, *, control: TransferControl) -> None:
+        small = tuple(file for file in plan.files if file.size_bytes < MB)
+        self._rig._transfer().run(replace(plan, files=small), control=control)
+        raise DiskFull("second.bin needs 1 more byte.", needed_bytes=1, free_bytes=2 * MB)
+
+
+def test_a_full_disk_says_what_the_whole_job_needs_since_that_is_waited_for(
+    tmp_path: Path, hub: Hub
+) -> None:
+    rig = Rig(tmp_path / "server", hub).start()
+    try:
+        rig.worker._fetch._transfer = FullForOneFile(rig)
+        repo(hub, rig, 7 * MB)
+        rig.service.start(ADMIN, "m")
+        full = rig.wait("m", lambda one: one.error is not None)
+        assert full.phase is Phase.PAUSED
+        assert full.error is not None and full.error.code == "disk_full"
+        assert "7.00 MB more are needed, 2.00 MB are free" in full.error.message
+    finally:
+        rig.close()
+
+
 def test_a_job_that_waits_for_room_still_does_after_a_restart(
     rig: Rig, hub: Hub, volume: Volume
 ) -> None:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from huggingface_hub import snapshot_download
 
 from tests.standins.hub import Hub, Pattern, RemoteHub, Source
 from tests.test_transfer.runner import ROOT
-from tests.test_transfer.support import REPO, Control, plan_of, transfer_of
+from tests.test_transfer.support import (
+    REPO,
+    Control,
+    assert_nothing_unfinished,
+    plan_of,
+    transfer_of,
+)
 from yipyap_core.domain.downloads import DownloadPlan
-from yipyap_core.errors import UnsafePath
+from yipyap_core.errors import DiskFull, UnsafePath
 from yipyap_core.transfer import linking, present
 from yipyap_core.transfer.layout import Layout
 from yipyap_core.transfer.linking import link
@@ -122,6 +129,24 @@ def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.EPERM, "the volume has no links")
 
     monkeypatch.setattr(linking, "make_link", refuse)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_links_a_copy_that_finds_no_room_leaves_nothing(
+    hub: Hub, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twins: dict[str, Source] = {"a.bin": Pattern(12 * MIB), "b.bin": Pattern(12 * MIB)}
+    plan = plan_of(hub, hub.add_repo(REPO, twins))
+
+    def fill_up(source: BinaryIO, target: BinaryIO, length: int) -> None:
+        target.write(source.read(length))
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(shutil, "copyfileobj", fill_up)
+    with pytest.raises(DiskFull):
+        transfer_of(hub.endpoint, cache_dir).run(plan, control=Control())
+
+    assert_nothing_unfinished(cache_dir)
 
 
 @pytest.mark.usefixtures("no_links")

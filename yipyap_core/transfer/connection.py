@@ -183,7 +183,7 @@ class Line:
             return None
         self._left = (self._left or 0) - count
         self.pulse.received += count
-        if count < RICH_BYTES:
+        if count < min(RICH_BYTES, most):
             self._poor_reads = POOR_READS
         if count == 0 and self.pulse.expired:
             raise LineBroken(self.pulse.expired, stalled=True)

@@ -37,6 +37,11 @@ class Counted:
     _bytes: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def of(self, etag: str) -> int:
+        """How many were told of."""
+        with self._lock:
+            return self._bytes.get(etag, 0)
+
     def settle(self, etag: str, present_bytes: int) -> int:
         """Take note of what is there; returns the difference to what was told before."""
         with self._lock:
@@ -161,8 +166,16 @@ class FileTransfer:
             wait=lane.stopper.wait,
             waiting=lambda: self._context.control.note("waiting_for_lock", note),
             needless=lambda: self._context.layout.has_content(work.names),
-            signs_of_life=lambda: unfinished_bytes(self._context.layout.blobs, file.etag),
+            signs_of_life=lambda: self._look_at_other(file),
         )
+
+    def _look_at_other(self, file: RemoteFile) -> int:
+        """Count what another server of ours has claimed so far: a start goes on from there."""
+        layout = self._context.layout
+        claimed = kept_spans(layout, file)[0].total
+        if claimed > self._counted.of(file.etag):
+            self._settle(file, claimed)
+        return unfinished_bytes(layout.blobs, file.etag)
 
     def _download(self, lane: Lane, work: Work) -> None:
         """Fetch, and once more from the beginning where the hash is wrong."""

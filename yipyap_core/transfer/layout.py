@@ -29,6 +29,7 @@ from yipyap_core.transfer.disk import is_plain_file, link_target, size_of
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+RECORD_SUFFIX = ".part.json"
 TAG_NAME = "CACHEDIR.TAG"
 TAG_TEXT = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -99,7 +100,7 @@ class Layout:
 
     def record_text(self, file: RemoteFile) -> str:
         """Where it is kept what is known of the part."""
-        return f"{self.blob_text(file)}.part.json"
+        return self.blob_text(file) + RECORD_SUFFIX
 
     def pointer_text(self, file: RemoteFile) -> str:
         """The file's name in the snapshot."""

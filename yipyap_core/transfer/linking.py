@@ -6,6 +6,7 @@ last name takes the content over, as with the hub's own client, and names before
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -74,9 +75,15 @@ def _put(layout: Layout, file: RemoteFile, *, is_last: bool) -> None:
 
 
 def _copy(layout: Layout, file: RemoteFile) -> None:
+    """What cannot be finished goes: on a full volume it would take the room that is waited for."""
     unfinished = layout.blob(file).with_suffix(".copy.part")
-    with layout.blob(file).open("rb") as source, unfinished.open("wb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)
-        target.flush()
-        os.fsync(target.fileno())
-    unfinished.replace(layout.pointer(file))
+    try:
+        with layout.blob(file).open("rb") as source, unfinished.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+            target.flush()
+            os.fsync(target.fileno())
+        unfinished.replace(layout.pointer(file))
+    except OSError:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise

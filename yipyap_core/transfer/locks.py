@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from filelock import SoftFileLock, Timeout
 
 from yipyap_core.errors import LockUnavailable
+from yipyap_core.transfer.disk import remove
 
 FIRST_POLL_SECONDS = 0.05
 LONGEST_POLL_SECONDS = 0.5
@@ -58,10 +59,23 @@ class Held:
 def acquire(path: str, name: str, patience: Patience) -> Held | None:
     """Take the lock; None, without it, once it became needless while waiting.
 
-    Raises `LockUnavailable` after the time-out, naming the file by `name`, and `OSError`.
+    Raises `LockUnavailable` after the time-out and where the volume gives no locks, naming the
+    file by `name`, and `OSError`.
     """
-    held = try_lock(path)
+    try:
+        held = try_lock(path)
+    except OSError as error:
+        if error.errno != errno.ENOLCK:
+            raise
+        raise _none_given(name) from error
     return held if held is not None else _wait_for(path, name, patience)
+
+
+def _none_given(name: str) -> LockUnavailable:
+    return LockUnavailable(
+        f"The volume of the cache gives no lock for {name}, so that two programs could spoil it.",
+        hint="Set HF_HOME to a folder on a volume with locks, or mount this one with them.",
+    )
 
 
 def _wait_for(path: str, name: str, patience: Patience) -> Held | None:
@@ -86,13 +100,13 @@ def _wait_for(path: str, name: str, patience: Patience) -> Held | None:
 
 def try_lock(path: str) -> Held | None:
     """Take the lock if nobody holds it; raises `OSError`."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, LOCK_MODE)
+    descriptor, is_new = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
         if error.errno in NO_LOCKS:
-            return _try_substitute(path)
+            return _try_substitute(path, is_new)
         if error.errno in TAKEN:
             return None
         raise
@@ -106,12 +120,23 @@ def try_lock(path: str) -> Held | None:
     return Held(lambda: _let_go(descriptor))
 
 
+def _open(path: str) -> tuple[int, bool]:
+    """The lock file, and whether it was made by this call."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    with contextlib.suppress(FileExistsError):
+        return os.open(path, flags | os.O_EXCL, LOCK_MODE), True
+    return os.open(path, flags, LOCK_MODE), False
+
+
 def _let_go(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_UN)  # also where a forked child has the descriptor too
     os.close(descriptor)
 
 
-def _try_substitute(path: str) -> Held | None:
+def _try_substitute(path: str, is_ours: bool) -> Held | None:
+    """Where a file that is there is the lock: one made a moment ago for flock must go first."""
+    if is_ours:
+        remove(path)
     lock = SoftFileLock(path, mode=LOCK_MODE, thread_local=False)
     try:
         lock.acquire(blocking=False)

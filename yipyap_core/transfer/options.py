@@ -13,6 +13,9 @@ SMALL_FILE_BYTES = MIB
 CLAIM_BYTES = 2 * MIB
 """After so many new bytes the record of a partial file claims them; kill -9 loses at most this
 and what is in flight."""
+IN_FLIGHT_BYTES = 7 * MIB // 4
+"""All connections of a file together hold at most this between the network and the disk, so that
+kill -9 costs a file less than 4 MB however many there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from yipyap_core.domain.downloads import RemoteFile
 from yipyap_core.transfer.disk import FILE_MODE, remove, size_of
 from yipyap_core.transfer.layout import Layout
+from yipyap_core.transfer.locks import try_lock
 from yipyap_core.transfer.options import CLAIM_BYTES, SMALL_FILE_BYTES
 from yipyap_core.transfer.pipes import Pipe
 from yipyap_core.transfer.record import Record, boot_id, read_record, write_record
@@ -44,6 +45,20 @@ def discard(layout: Layout, file: RemoteFile) -> int:
     remove(layout.part_text(file))
     remove(layout.record_text(file))
     return kept
+
+
+def discard_unless_fetched(layout: Layout, file: RemoteFile) -> None:
+    """`discard`, but not from under another program that is fetching the blob."""
+    if size_of(layout.part_text(file)) is None and size_of(layout.record_text(file)) is None:
+        return
+    layout.locks.mkdir(parents=True, exist_ok=True)
+    held = try_lock(layout.lock_text(file))
+    if held is None:
+        return
+    try:
+        discard(layout, file)
+    finally:
+        held.release()
 
 
 class Partial:

@@ -19,6 +19,7 @@ from yipyap_core.transfer.context import Context, Lane
 from yipyap_core.transfer.disk import translated
 from yipyap_core.transfer.growth import Growth
 from yipyap_core.transfer.hashing import FollowingHash
+from yipyap_core.transfer.options import IN_FLIGHT_BYTES
 from yipyap_core.transfer.partial import Extent, Partial
 from yipyap_core.transfer.recovery import FAILURES, Recovery
 from yipyap_core.transfer.requests import Body, OtherBytes, Wanted
@@ -100,7 +101,8 @@ class WideFetch:
         limit, check, wait = self._context.limit, lane.stopper.check, lane.stopper.wait
         while chunk.start < chunk.end:
             check()
-            size = limit.take(min(len(lane.buffer), chunk.end - chunk.start), wait)
+            most = min(len(lane.buffer), IN_FLIGHT_BYTES // max(1, self._connections))
+            size = limit.take(min(most, chunk.end - chunk.start), wait)
             count = self._take(lane, body, chunk.start, size)
             if count == 0:
                 raise LineBroken(f"{body.line.origin} ended before the file did")

@@ -12,6 +12,7 @@ from yipyap_core.jobs.work import JobContext, Postponed
 from yipyap_core.services.downloads.control import JobControl, VerifiedRecord
 from yipyap_core.services.downloads.space import SpaceBook
 from yipyap_core.services.downloads.verify import damaged_files, remove_damaged
+from yipyap_core.sizes import size_words
 from yipyap_core.stores.verified import VerifiedStore
 from yipyap_core.transfer import TransferControl, present
 
@@ -94,7 +95,18 @@ class PlanFetch:
         try:
             self._transfer.run(plan, control=JobControl(context, record))
         except DiskFull as error:
-            self._wait_for_space(context, error)
+            self._wait_for_space(context, self._full_for(plan, error))
+
+    def _full_for(self, plan: DownloadPlan, error: DiskFull) -> DiskFull:
+        """What all of the plan needs, not only the file that met the end: that is waited for."""
+        there = present(plan, self._cache_dir)
+        left = plan.total_bytes - there.kept_bytes - there.partial_bytes
+        needed = max(left, error.needed_bytes)
+        sentence = (
+            f"The volume of the cache is full: {size_words(needed)} more are needed,"
+            f" {size_words(error.free_bytes)} are free."
+        )
+        return DiskFull(sentence, needed_bytes=needed, free_bytes=error.free_bytes)
 
     def _wait_for_space(self, context: JobContext, error: YipyapError) -> NoReturn:
         context.save(waits_for_space=True)

@@ -12,7 +12,7 @@ from yipyap_core.stores.verified import VerifiedStore
 from yipyap_core.transfer import present
 from yipyap_core.transfer.disk import cache_errors
 from yipyap_core.transfer.layout import Layout
-from yipyap_core.transfer.partial import discard
+from yipyap_core.transfer.partial import discard_unless_fetched
 
 
 def kept_summary(plan: DownloadPlan | None, current: str | None, cache_dir: Path) -> KeptSummary:
@@ -53,13 +53,16 @@ def kept_by_meter(status: DownloadStatus) -> KeptSummary | None:
 
 
 def remove_partials(plan: DownloadPlan, needed_by: Sequence[DownloadPlan], cache_dir: Path) -> None:
-    """Delete the plan's unfinished files, but for those that other plans are fetching."""
+    """Delete the plan's unfinished files, but for those that others need.
+
+    `needed_by` names the other plans of this store; programs beside it are known by their locks.
+    """
     needed = {(other.repo.folder_name, file.etag) for other in needed_by for file in other.files}
     layout = Layout(cache_dir, plan.repo, plan.commit)
     for file in plan.files:
         if (plan.repo.folder_name, file.etag) not in needed:
             with cache_errors(layout.blobs, file.path):
-                discard(layout, file)
+                discard_unless_fetched(layout, file)
 
 
 def start_over(plan: DownloadPlan, path: str, verified: VerifiedStore, cache_dir: Path) -> None:
@@ -73,4 +76,4 @@ def start_over(plan: DownloadPlan, path: str, verified: VerifiedStore, cache_dir
         if file.path == path:
             verified.forget(plan.repo.folder_name, file.etag)
             with cache_errors(layout.blobs, path):
-                discard(layout, file)
+                discard_unless_fetched(layout, file)

@@ -14,7 +14,7 @@ from yipyap_core.domain.verified import BlobStamp
 from yipyap_core.errors import UnsafePath
 from yipyap_core.stores.verified import VerifiedStore
 from yipyap_core.transfer import Presence, present, stored_commit, stored_listing
-from yipyap_core.transfer.layout import COMMIT, Layout
+from yipyap_core.transfer.layout import COMMIT, RECORD_SUFFIX, Layout
 
 Stamp = tuple[int, int] | None
 
@@ -135,7 +135,7 @@ class CachePresence:
         for commit in _candidates(spec, self._cache_dir, recorded):
             layout = Layout(self._cache_dir, spec.repo, commit)
             plan = self._plan(spec, layout)
-            places = [layout.tree, layout.blobs, *_name_folders(layout, plan)]
+            places = [layout.tree, layout.blobs, *_name_folders(layout, plan), *_records(layout)]
             watched += places
             stamps += [_stamp(place) for place in places]  # before looking: a change is seen
             holding = self._holding(plan)
@@ -204,6 +204,16 @@ def _name_folders(layout: Layout, plan: DownloadPlan | None) -> list[Path]:
         return sorted({layout.snapshot, *(layout.pointer(file).parent for file in plan.files)})
     except UnsafePath:
         return [layout.snapshot]
+
+
+def _records(layout: Layout) -> list[Path]:
+    """What is claimed of unfinished files: another server that fetches one moves its stamp."""
+    try:
+        with os.scandir(layout.blobs) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(RECORD_SUFFIX)]
+    except OSError:
+        return []
+    return [layout.blobs / name for name in names]
 
 
 def _same(look: _Look) -> bool:

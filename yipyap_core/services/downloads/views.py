@@ -219,8 +219,8 @@ class DownloadViews:
         if self.look_is_due:
             self._polled_at = now
             jobs = self._latest.all()
-            live = {name for name, job in jobs.items() if job.is_live}
-            resting = [spec for spec in self._catalog.models() if spec.id not in live]
+            running = {name for name, job in jobs.items() if job.state is JobState.RUNNING}
+            resting = [spec for spec in self._catalog.models() if spec.id not in running]
             if self._presence.changed(resting):
                 self._moved()
         slot = int(now / LIVE_SECONDS) if self._runner.is_busy else 0
