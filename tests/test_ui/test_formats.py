@@ -82,7 +82,14 @@ def test_moments_are_told_from_now(seconds: int, words: str) -> None:
 
 def test_exact_moments_are_in_the_readers_zone() -> None:
     assert formats.exact_time(NOW, "Europe/Berlin") == "23 Nov 2026, 05:18:39 CET"
-    assert formats.clock_time(NOW, "Europe/Berlin") == "05:18:39"
+    assert formats.clock_time(NOW, NOW, "Europe/Berlin") == "05:18:39"
+
+
+def test_a_time_of_another_day_has_its_day() -> None:
+    """By the reader's calendar: 23:30 in London is the next day's in Berlin."""
+    late = dt.datetime(2026, 11, 23, 23, 30, tzinfo=dt.UTC)
+    assert formats.clock_time(late, late + dt.timedelta(minutes=40), None) == "23 Nov, 23:30:00"
+    assert formats.clock_time(late, late + dt.timedelta(minutes=40), "Europe/Berlin") == "00:30:00"
 
 
 @pytest.mark.parametrize("zone", [None, "", "No/Where", "../etc/passwd", "/etc/passwd"])

@@ -9,11 +9,19 @@ from typing import Final
 import streamlit as st
 
 from yipyap_core.domain.download_history import DownloadRecord
-from yipyap_core.domain.jobs import JobEvent, JobState, Phase
+from yipyap_core.domain.jobs import JobState, Phase
 from yipyap_core.domain.users import Role
 from yipyap_core.errors import NotFound
 from yipyap_core.services.container import Services, current
-from yipyap_core.ui import boundary, dialogs, download_connections, formats, session, states
+from yipyap_core.ui import (
+    boundary,
+    dialogs,
+    download_connections,
+    formats,
+    session,
+    states,
+    timeline,
+)
 from yipyap_core.ui.formats import NOTHING, plain
 from yipyap_core.ui.guard import admit
 from yipyap_core.ui.states import Look
@@ -78,7 +86,7 @@ def _draw_record(services: Services, record: DownloadRecord, names: Mapping[str,
         if line.open:
             st.markdown(facts(record, session.zone()))
             events = services.downloads.job_timeline(job.id)
-            st.markdown("\n".join(_event(event, session.zone()) for event in events))
+            st.markdown("\n".join(timeline.line(event, session.zone()) for event in events))
 
 
 def heading(record: DownloadRecord, model: str, actor: str, now: dt.datetime) -> str:
@@ -118,11 +126,6 @@ def facts(record: DownloadRecord, zone: str | None) -> str:
         ("Hashes checked", "yes, all" if record.is_verified else "not all"),
     )
     return "  \n".join(f":gray[{label}] {value}" for label, value in rows if value != NOTHING)
-
-
-def _event(event: JobEvent, zone: str | None) -> str:
-    kind = plain(event.kind.replace("_", " "))
-    return f"- :gray[{formats.clock_time(event.at, zone)}] **{kind}** {plain(event.message)}"
 
 
 def _model_name(services: Services, model_id: str) -> str:

@@ -127,9 +127,10 @@ def exact_time(at: dt.datetime, zone: str | None) -> str:
     return at.astimezone(reader_zone(zone)).strftime("%-d %b %Y, %H:%M:%S %Z")
 
 
-def clock_time(at: dt.datetime, zone: str | None) -> str:
-    """Only hours, minutes and seconds in the reader's zone."""
-    return at.astimezone(reader_zone(zone)).strftime("%H:%M:%S")
+def clock_time(at: dt.datetime, now: dt.datetime, zone: str | None) -> str:
+    """Hours, minutes and seconds in the reader's zone; before them the day, where it is another."""
+    there, today = at.astimezone(reader_zone(zone)), now.astimezone(reader_zone(zone))
+    return there.strftime("%H:%M:%S" if there.date() == today.date() else "%-d %b, %H:%M:%S")
 
 
 def reader_zone(name: str | None) -> dt.tzinfo:

@@ -8,10 +8,9 @@ import streamlit as st
 
 from yipyap_core.domain.download_history import DownloadRecord
 from yipyap_core.domain.downloads import DownloadStatus
-from yipyap_core.domain.jobs import JobEvent
 from yipyap_core.domain.models import ModelSpec
 from yipyap_core.services.container import current
-from yipyap_core.ui import download_connections, download_files, formats, session
+from yipyap_core.ui import download_connections, download_files, formats, session, timeline
 from yipyap_core.ui.formats import NOTHING, plain
 
 _OPEN: Final = "yipyap.details"
@@ -48,7 +47,7 @@ def draw(spec: ModelSpec, status: DownloadStatus) -> None:
         st.markdown(_facts(spec, status))
         events = current().downloads.timeline(spec.id)
         if events:
-            st.markdown("\n".join(_line(event, session.zone()) for event in events))
+            st.markdown("\n".join(timeline.line(event, session.zone()) for event in events))
         else:
             st.caption("Nothing has happened to this download yet.")
         download_files.draw(spec, status)
@@ -81,8 +80,3 @@ def _connections(model_id: str) -> str:
     """What the last job used so far."""
     jobs = current().downloads.history(model_id, 1)
     return download_connections.words(DownloadRecord(jobs[0]).connections) if jobs else ""
-
-
-def _line(event: JobEvent, zone: str | None) -> str:
-    kind = event.kind.replace("_", " ")
-    return f"- :gray[{formats.clock_time(event.at, zone)}] **{plain(kind)}** {plain(event.message)}"

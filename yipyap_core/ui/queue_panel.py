@@ -70,16 +70,21 @@ def _draw_quiet_hours(hours: QuietHours | None) -> tuple[bool, dt.time, dt.time,
         is_on = st.toggle(
             "No download starts",
             value=hours is not None,
-            help="Each day from and to these times, in the server's zone.",
+            help=f"Each day from and to these times by the server's clock ({_zone()}).",
         )
-        start = st.time_input("From", value=shown.start, step=900)
-        end = st.time_input("To", value=shown.end, step=900)
+        start = st.time_input(f"From ({_zone()})", value=shown.start, step=900)
+        end = st.time_input(f"To ({_zone()})", value=shown.end, step=900)
         stops = st.toggle(
             "Stop what runs, too",
             value=shown.stops_running,
             help="It goes back into the queue and goes on from there afterwards.",
         )
     return is_on, start or shown.start, end or shown.end, stops
+
+
+def _zone() -> str:
+    """The server's zone, as people call it."""
+    return dt.datetime.now().astimezone().tzname() or "server"
 
 
 def _apply(
