@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.standins.hub import Pattern, RemoteHub
 from tests.test_transfer.support import REPO, Control, assert_cache_is_right, plan_of, transfer_of
+from yipyap_core.transfer import wide_fetch
+from yipyap_core.transfer.growth import Growth
 from yipyap_core.transfer.options import CLAIM_BYTES, MIB
 
 LARGE = "model.safetensors"
@@ -36,9 +40,19 @@ class Pieces(Control):
             self.largest[self._connections] = max(largest, size_bytes)
 
 
+class AtOnce(Growth):
+    """Takes all connections without measuring: a busy machine would find that nothing is gained."""
+
+    def look(self, now: float, present_bytes: int, *, most: int) -> bool:
+        del now, present_bytes
+        before, self.target = self.target, most
+        return before != most
+
+
 def test_many_fast_connections_hold_no_more_than_a_kill_may_cost(
-    remote_hub: RemoteHub, cache_dir: Path
+    remote_hub: RemoteHub, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(wide_fetch, "Growth", AtOnce)
     plan = plan_of(remote_hub, remote_hub.add_repo(REPO, {LARGE: Pattern(SIZE)}))
     remote_hub.configure(connection_bps=16_000_000)
     control = Pieces()
