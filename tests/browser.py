@@ -259,15 +259,22 @@ def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@contextmanager
+def usual_server(folder: Path) -> Iterator[Server]:
     """A running server with the usual people, every model's repository and one Ollama model."""
-    with fresh_server(tmp_path_factory.mktemp("server")) as server:
+    with fresh_server(folder) as server:
         seed(server.hub)
         server.ollama.install(OllamaModel("qwen3:8b", 5_200_000_000, family="qwen3"))
         for username, role in PEOPLE.items():
             server.add(username, role)
         server.start()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The usual server, for all tests that leave it as it was."""
+    with usual_server(tmp_path_factory.mktemp("server")) as server:
         yield server
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import Server, Visit, Visitor, press, wait_until
+from tests.browser import Server, Visit, Visitor, press, usual_server, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -16,10 +16,16 @@ MODELS = ("yolo-s", "yolo-m", "yolo-l", "yolo-x")
 ARROW = "move--1-yolo-x"
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of its own: its limits are changed, and its downloads go on to the end."""
+    with usual_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
 @pytest.fixture
-def queue(server: Server, visit: Visit) -> Iterator[Visitor]:
+def queue(server: Server, visit: Visit) -> Visitor:
     """Somebody who sees one download run and three wait."""
-    server.hub.clear_faults()
     server.hub.configure(server_bps=20_000)
     visitor = visit(server, "downloads", signed_in="alice")
     visitor.page.get_by_role("spinbutton", name="Concurrent downloads").fill("1")
@@ -27,8 +33,7 @@ def queue(server: Server, visit: Visit) -> Iterator[Visitor]:
     for model_id in MODELS:
         press(visitor.button(model_id, "Download"))
         expect(visitor.row(model_id)).to_contain_text(re.compile("Downloading|Queued"))
-    yield visitor
-    server.hub.configure(server_bps=None)
+    return visitor
 
 
 def test_another_session_sees_the_order_and_the_limits_change(
