@@ -201,9 +201,10 @@ def _name_folders(layout: Layout, plan: DownloadPlan | None) -> list[Path]:
     if plan is None:
         return [layout.snapshot]
     try:
-        return sorted({layout.snapshot, *(layout.pointer(file).parent for file in plan.files)})
+        folders = {layout.pointer_text(file).rpartition("/")[0] for file in plan.files}
     except UnsafePath:
         return [layout.snapshot]
+    return sorted({layout.snapshot, *map(Path, folders)})
 
 
 def _records(layout: Layout) -> list[Path]:
