@@ -71,7 +71,7 @@ def _cancel(principal: Principal, model_id: str, keep: bool) -> str:
     downloads = current().downloads
     name = current().registry.get(model_id).name
     downloads.cancel(principal, model_id, keep)
-    return f"{name}: cancelled; " + (
+    return f"{plain(name)}: cancelled; " + (
         "what has arrived is kept." if keep else "partial files are deleted, whole ones kept."
     )
 
