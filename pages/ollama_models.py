@@ -40,13 +40,15 @@ def render(services: Services, principal: Principal) -> Live:
     status, models = seen.status, seen.models
     ollama_service.draw(status, models)
     pulls = ollama.pulls.pulls(principal)
-    if status.available:
-        ollama_installed.draw(models, seen.checks, pulls)
-    else:
-        st.caption("Models are listed as soon as the service is back.")
+    with st.container():  # what is typed below stays while rows come and go
+        if status.available:
+            ollama_installed.draw(models, seen.checks, pulls)
+        else:
+            st.caption("Models are listed as soon as the service is back.")
     ollama_pulling.draw_box(enabled=status.available)
     running = ollama.pulls.running(principal)
-    slots = ollama_pulling.draw_recent(pulls)
+    with st.container():
+        slots = ollama_pulling.draw_recent(pulls)
     if status.available:
         left, right = st.columns(2, gap="medium")
         with left:

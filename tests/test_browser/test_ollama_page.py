@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import requests
 from playwright.sync_api import Locator, expect
 
 from tests.browser import Server, Visit, Visitor, fresh_server, press, wait_until
@@ -182,6 +183,20 @@ def test_an_invalid_name_is_said_beside_the_field(house: Server, visit: Visit) -
     pull(visitor, "../etc/passwd")
 
     expect(visitor.page.get_by_text("is not the name of an Ollama model")).to_be_visible()
+
+
+def test_what_is_being_typed_stays_while_rows_come_and_go(
+    house: Server, visit: Visit, ollama: Ollama
+) -> None:
+    visitor = open_page(visit, house)
+    expect(model(visitor, "llama2:7b")).to_be_visible()
+    name = visitor.page.get_by_role("textbox", name="Model name")
+    name.fill("half a na")
+
+    requests.delete(f"{ollama.base_url}/api/delete", json={"model": "llama2:7b"}, timeout=10)
+
+    expect(model(visitor, "llama2:7b")).to_have_count(0)
+    expect(name).to_have_value("half a na")
 
 
 def test_outdated_models_are_found_and_updated(house: Server, visit: Visit, ollama: Ollama) -> None:

@@ -164,14 +164,16 @@ def _assert_survivors_are_whole(cache_dir: Path, before: dict[str, str]) -> None
 
 # kills
 
+STEPS = frozenset({"os.rename", "os.remove", "os.rmdir"})
 
-def _die_at_rename(number: int) -> None:
-    """Let SIGKILL strike this process before its `number`th rename."""
+
+def _die_at_step(number: int) -> None:
+    """Let SIGKILL strike this process before its `number`th step."""
     seen = 0
 
     def count(event: str, _: tuple[Any, ...]) -> None:
         nonlocal seen
-        if event == "os.rename":
+        if event in STEPS:
             seen += 1
             if seen == number:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -185,7 +187,7 @@ def _in_a_child_that_dies(number: int, kit: CacheKit, plan_id: str) -> bool:
     if not child:
         try:
             kit.engine.dispose(close=False)
-            _die_at_rename(number)
+            _die_at_step(number)
             kit.restarted().deletion.execute(ADMIN, plan_id)
         finally:
             os._exit(0)
@@ -196,7 +198,7 @@ def _in_a_child_that_dies(number: int, kit: CacheKit, plan_id: str) -> bool:
 def test_a_kill_at_any_step_leaves_a_sound_cache_and_the_plan_goes_on(
     tmp_path: Path, purge: bool
 ) -> None:
-    for number in range(1, 40):
+    for number in range(1, 80):
         root = tmp_path / str(number)
         kit = CacheKit(root / "hub", _folder(root) / "db.sqlite3")
         repo, old, new = two_revisions(kit.cache_dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from tests.standins.hub import Hub, Stall
 from tests.standins.waiting import wait_until
-from tests.test_clients.caches import RepoMaker, picture
+from tests.test_clients.caches import RepoMaker, picture, share
 from tests.test_services.cache_kit import ADMIN, CacheKit, two_revisions
 from yipyap_core.domain.deletion import DeletionPlan, PlanKind, PlanRequest
 from yipyap_core.domain.reclaim import ReclaimKind
@@ -123,6 +124,27 @@ def test_a_held_lock_is_enough_to_keep_the_only_revision(kit: CacheKit) -> None:
         kit.service.deletion.delete(ADMIN, PlanRequest(PlanKind.REVISION, repo.folder, commit))
 
     assert repo.root.exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
+def test_without_locks_things_go_and_come_back(
+    kit: CacheKit, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "the volume has no locks")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    repo = RepoMaker(kit.cache_dir)
+    repo.commit({"model.safetensors": b"s" * 1000})
+    share(repo, repo.blob(b"s" * 1000), "ab" + "0" * 62)
+    before, deletion = picture(kit.cache_dir), kit.service.deletion
+
+    done = deletion.delete(ADMIN, PlanRequest(PlanKind.EVERYTHING))
+
+    assert (done.freed_bytes, done.kept) == (1000, ())
+    assert deletion.restore(ADMIN, done.trash_id or "").lost == ()
+    assert picture(kit.cache_dir) == before
+    assert deletion.delete(ADMIN, PlanRequest(PlanKind.EVERYTHING), purge=True).freed_bytes == 1000
 
 
 def test_a_plan_that_is_taken_up_again_leaves_what_came_into_use(kit: CacheKit) -> None:

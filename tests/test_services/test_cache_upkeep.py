@@ -16,9 +16,11 @@ from tests.test_services.cache_kit import ADMIN, CacheKit, two_revisions
 from yipyap_core.clients.cache_trash import TRASH_DIR
 from yipyap_core.clients.trash_notes import PURGED, begin_purge
 from yipyap_core.domain.deletion import PlanKind, PlanRequest
+from yipyap_core.domain.trash import TrashState
 from yipyap_core.errors import InsufficientStorage
-from yipyap_core.services.cache.deletion import UnknownTrash
+from yipyap_core.services.cache.deletion import PlanIsStale, UnknownTrash
 from yipyap_core.services.downloads.space import SpaceBook
+from yipyap_core.stores.cache import PlanStore
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
@@ -55,6 +57,36 @@ def test_a_purge_that_was_cut_short_is_ended_and_nothing_half_comes_back(kit: Ca
     assert kit.service.upkeep.run() == 50
     assert not place.exists()
     assert kit.service.deletion.trash(ADMIN) == ()
+
+
+def test_an_entry_of_which_only_the_note_is_left_is_not_shown_as_kept(kit: CacheKit) -> None:
+    RepoMaker(kit.cache_dir).commit({"x.bin": b"1" * 100})
+    done = kit.service.deletion.delete(ADMIN, EVERYTHING)
+    place = kit.cache_dir / TRASH_DIR / (done.trash_id or "")
+    begin_purge(place)
+    shutil.rmtree(place / PURGED)
+
+    [entry] = kit.service.deletion.trash(ADMIN)
+
+    assert entry.state is TrashState.PURGING
+    assert kit.service.upkeep.run() == 0
+    assert not place.exists()
+
+
+def test_a_plan_whose_purge_was_cut_short_does_not_take_what_came_since(kit: CacheKit) -> None:
+    repo = RepoMaker(kit.cache_dir)
+    repo.commit({"x.bin": b"1" * 100})
+    deletion = kit.service.deletion
+    plan = deletion.plan(ADMIN, EVERYTHING)
+    done = deletion.execute(ADMIN, plan.plan_id)
+    PlanStore(kit.engine).set_state(plan.plan_id, "executing")
+    begin_purge(kit.cache_dir / TRASH_DIR / (done.trash_id or ""))
+    repo.commit({"y.bin": b"2" * 50})
+
+    with pytest.raises(PlanIsStale) as stale:
+        deletion.execute(ADMIN, plan.plan_id, purge=True)
+
+    assert stale.value.plan.freed_bytes == content_bytes(kit.cache_dir) == 50
 
 
 def test_under_pressure_the_oldest_goes_first(kit: CacheKit) -> None:

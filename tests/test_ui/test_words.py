@@ -16,11 +16,13 @@ from yipyap_core.domain.downloads import DownloadState, DownloadStatus
 from yipyap_core.domain.host import Cpu, Gpu, HostReport, Memory, Volume
 from yipyap_core.domain.jobs import Phase, Progress
 from yipyap_core.domain.models import ModelSpec
+from yipyap_core.domain.trash import Restored, TrashEntry, TrashItem, TrashState
 from yipyap_core.errors import ConfigInvalid, Invalid, LastAdministrator
 from yipyap_core.services.accounts.passwords import check_strength
 from yipyap_core.services.accounts.usernames import checked_name, checked_username
 from yipyap_core.ui import (
     boundary,
+    cache_trash,
     download_dialog,
     download_filter,
     formats,
@@ -225,3 +227,16 @@ def test_a_refused_name_or_password_is_one_sentence_and_what_to_do(
 def test_a_check_that_is_due_is_said_before_the_last_one() -> None:
     assert "Never checked" in try_canary.words(None, None)
     assert "is due" in try_canary.words(None, None, is_due=True)
+
+
+def test_an_undo_names_repositories_letter_by_letter() -> None:
+    items = tuple(
+        TrashItem(f"models--org--{name}", f"org/{name}", "model", (), True)
+        for name in ("[a](http://b)", "*c*")
+    )
+    moment = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    entry = TrashEntry("1", "2", "ada", moment, TrashState.KEPT, items, 1000)
+
+    said = cache_trash.words(Restored(entry, 2))
+
+    assert said.startswith(r"org/\[a\]\(http\://b\), org/\*c\* are back")

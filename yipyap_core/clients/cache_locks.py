@@ -1,7 +1,11 @@
-"""Which files of the cache another program is fetching at this moment, seen by its locks."""
+"""Which files of the cache another program is fetching at this moment, seen by its locks.
+
+And how we wait for a lock of our own there.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -9,6 +13,8 @@ from pathlib import Path
 from yipyap_core.clients.cache_layout import LOCKS_DIR, etag_of_partial
 
 LOCK_SUFFIX = ".lock"
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+"""How a volume says that it knows no locks, such as one of NFS without its lock service."""
 
 
 def is_being_written(cache_dir: Path, folder: str, partial_name: str) -> bool:
@@ -25,6 +31,17 @@ def is_busy(cache_dir: Path, folder: str) -> bool:
     except OSError:
         return False
     return any(_is_held(cache_dir / LOCKS_DIR / folder / name) for name in names)
+
+
+def wait_for(descriptor: int) -> bool:
+    """Lock an open file once it is free; False where the volume knows no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return False
+        raise
+    return True
 
 
 def _is_held(path: Path) -> bool:

@@ -7,12 +7,12 @@ payload without a readable list is never removed.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from yipyap_core.clients import cache_locks
 from yipyap_core.clients.cache_layout import SHARED_DIR, XET_HASH, split_folder
 
 LOCK_MODE = 0o666
@@ -54,11 +54,14 @@ def unreferenced(cache_dir: Path) -> dict[str, int]:
 
 @contextmanager
 def locked(cache_dir: Path, payload: str) -> Iterator[None]:
-    """Hold the payload's lock, which the hub's client takes to publish, link and collect."""
+    """Hold the payload's lock, which the hub's client takes to publish, link and collect.
+
+    On a volume without locks nobody has one.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(cache_dir / f"{payload}.lock", flags, LOCK_MODE)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        cache_locks.wait_for(fd)
         yield
     finally:
         os.close(fd)

@@ -10,15 +10,15 @@ blobs; into it the other way round.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from yipyap_core.clients import cache_shared
+from yipyap_core.clients import cache_locks, cache_shared
 from yipyap_core.clients.cache_detail import linked_blobs
 from yipyap_core.clients.cache_faults import translated
 from yipyap_core.clients.cache_layout import LOCKS_DIR, SHARED_DIR
@@ -36,10 +36,14 @@ class CacheTrash:
         """Name the cache; nothing is made before something goes into the trash."""
         self._cache_dir = cache_dir
         self._root = cache_dir / TRASH_DIR
+        self._here = threading.Lock()
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Keep other deletions, undos and purges out, also those of other processes."""
+        """Keep other deletions, undos and purges out, also those of other processes.
+
+        On a volume without locks only those of this process can be kept out.
+        """
         if not self._cache_dir.is_dir():
             yield  # there is nothing to protect, and no folder to make
             return
@@ -47,8 +51,8 @@ class CacheTrash:
             self._root.mkdir(parents=True, exist_ok=True)
             fd = os.open(self._root / ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o664)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
+            with nullcontext() if cache_locks.wait_for(fd) else self._here:
+                yield
         finally:
             os.close(fd)
 

@@ -34,8 +34,13 @@ def content_of(place: Path) -> Path:
 
 def begin_purge(place: Path) -> None:
     """Note that an entry is being freed, by a name: a full volume would take no other note."""
-    if not (place / PURGED).exists():
+    if (place / CONTENT).exists():
         (place / CONTENT).rename(place / PURGED)
+
+
+def _is_purged(place: Path) -> bool:
+    """Whether an entry is being freed, down to its note: what is kept has its content."""
+    return not (place / CONTENT).exists()
 
 
 def read_note(place: Path) -> TrashEntry | None:
@@ -44,7 +49,7 @@ def read_note(place: Path) -> TrashEntry | None:
         entry = _from_json(place.name, json.loads((place / ENTRY_FILE).read_text("utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         return _salvaged(place)
-    return replace(entry, state=TrashState.PURGING) if (place / PURGED).exists() else entry
+    return replace(entry, state=TrashState.PURGING) if _is_purged(place) else entry
 
 
 def _salvaged(place: Path) -> TrashEntry | None:
@@ -55,7 +60,7 @@ def _salvaged(place: Path) -> TrashEntry | None:
         return None
     named = [(folder, split_folder(folder)) for folder in folders if folder != SHARED_DIR]
     items = [TrashItem(folder, name[1], name[0], (), False) for folder, name in named if name]
-    state = TrashState.PURGING if (place / PURGED).exists() else TrashState.FILLING
+    state = TrashState.PURGING if _is_purged(place) else TrashState.FILLING
     return TrashEntry(place.name, "", "unknown", moment, state, tuple(items))
 
 

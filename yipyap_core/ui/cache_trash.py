@@ -112,7 +112,9 @@ def _purge(principal: Principal, ids: tuple[str, ...]) -> str:
 
 def words(restored: Restored) -> str:
     """Say what an undo brought back."""
-    parts = [f"{restored.entry.names} is back, {formats.size(restored.entry.bytes)}."]
+    entry = restored.entry
+    verb = "is" if len(entry.items) == 1 else "are"
+    parts = [f"{plain(entry.names)} {verb} back, {formats.size(entry.bytes)}."]
     if restored.superseded:
         parts.append(f"{len(restored.superseded)} names were there anew and stayed as they are.")
     if restored.lost:

@@ -14,6 +14,7 @@ from yipyap_core.domain.users import Principal
 from yipyap_core.errors import DownloadsDisabled
 from yipyap_core.services.container import current
 from yipyap_core.ui import actions, download_dialog, formats
+from yipyap_core.ui.formats import plain
 
 
 def place_of(model_id: str) -> str:
@@ -41,7 +42,7 @@ def resume(principal: Principal, model_id: str) -> str:
 
 
 def _name(model_id: str) -> str:
-    return current().registry.get(model_id).name
+    return plain(current().registry.get(model_id).name)
 
 
 DISABLED_REASON: Final = f"{DownloadsDisabled().message}. {DownloadsDisabled.hint}"

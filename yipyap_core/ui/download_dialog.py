@@ -73,7 +73,7 @@ def _cancel(principal: Principal, model_id: str, keep: bool) -> str:
     lost_bytes = downloads.what_is_kept(model_id).lost_bytes
     downloads.cancel(principal, model_id, keep)
     kept = formats.stopped(lost_bytes) if keep else "partial files are deleted, whole ones kept"
-    return f"{name}: cancelled; {kept}."
+    return f"{plain(name)}: cancelled; {kept}."
 
 
 def words(kept: KeptSummary) -> str:

@@ -80,4 +80,4 @@ def _ask(model: OllamaModel) -> None:
 def _delete(principal: Principal, name: str) -> str:
     dialogs.close()
     current().ollama.delete(principal, name)
-    return f"{name} is deleted."
+    return f"{plain(name)} is deleted."

@@ -163,4 +163,4 @@ def _check(principal: Principal) -> str:
 def _pull_all(principal: Principal, names: tuple[str, ...]) -> str:
     for name in names:
         current().ollama.pulls.start(principal, name)
-    return f"{', '.join(names)}: being updated."
+    return f"{plain(', '.join(names))}: being updated."

@@ -32,8 +32,8 @@ def draw(loaded: Sequence[LoadedModel] | None) -> None:
 def unload(principal: Principal, name: str) -> str:
     """Give a model's memory back, and say how that went."""
     if current().ollama.unload(principal, name):
-        return f"{name} has given its memory back."
-    return f"{name} is answering; it gives its memory back afterwards."
+        return f"{plain(name)} has given its memory back."
+    return f"{plain(name)} is answering; it gives its memory back afterwards."
 
 
 def _draw_model(model: LoadedModel) -> None:

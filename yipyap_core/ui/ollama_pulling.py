@@ -188,12 +188,12 @@ def _pull(principal: Principal) -> str:
     text = str(st.session_state.get(NAME) or "")
     started = current().ollama.pulls.start_many(principal, text)
     st.session_state[NAME] = ""
-    return f"{', '.join(one.name for one in started)}: being pulled."
+    return f"{plain(', '.join(one.name for one in started))}: being pulled."
 
 
 def _cancel(principal: Principal, pull_id: str) -> str:
-    return f"{current().ollama.pulls.cancel(principal, pull_id).name}: cancelled."
+    return f"{plain(current().ollama.pulls.cancel(principal, pull_id).name)}: cancelled."
 
 
 def _retry(principal: Principal, pull_id: str) -> str:
-    return f"{current().ollama.pulls.retry(principal, pull_id).name}: asked for again."
+    return f"{plain(current().ollama.pulls.retry(principal, pull_id).name)}: asked for again."

@@ -85,9 +85,9 @@ def _choose_from(key: str) -> None:
 
 def _choose(principal: Principal, model: str) -> str:
     current().configuration.update(principal, "ollama", {"assistant_model": model})
-    return f"The assistant uses {model} now."
+    return f"The assistant uses {plain(model)} now."
 
 
 def _pull(principal: Principal, model: str) -> str:
     current().ollama.pulls.start(principal, model)
-    return f"{model} is being pulled."
+    return f"{plain(model)} is being pulled."

@@ -53,7 +53,7 @@ def _ask_for_new() -> None:
 
 def _add(principal: Principal, username: str, name: str, role: Role, password: str) -> str:
     user = current().accounts.add_user(principal, username, name, role, password)
-    return f"{user.username} may sign in now."
+    return f"{plain(user.username)} may sign in now."
 
 
 @st.dialog("Rename", icon=":material/edit:", on_dismiss=dialogs.close)
@@ -68,7 +68,7 @@ def _ask_for_name(user: User) -> None:
 
 def _rename(principal: Principal, username: str, name: str) -> str:
     current().accounts.update_user(principal, username, name=name)
-    return f"{username} is called {name.strip()} now."
+    return f"{plain(username)} is called {plain(name)} now."
 
 
 @st.dialog("Reset password", icon=":material/key:", on_dismiss=dialogs.close)
@@ -86,7 +86,7 @@ def _ask_for_password(user: User) -> None:
 
 def _reset(principal: Principal, username: str, password: str) -> str:
     current().accounts.update_user(principal, username, password=password)
-    return f"The new password of {username} is in force."
+    return f"The new password of {plain(username)} is in force."
 
 
 @st.dialog("Remove user", icon=":material/person_remove:", on_dismiss=dialogs.close)
@@ -104,7 +104,7 @@ def _ask(user: User) -> None:
 
 def _remove(principal: Principal, username: str) -> str:
     current().accounts.remove_user(principal, username)
-    return f"{username} is removed."
+    return f"{plain(username)} is removed."
 
 
 def _finish(act: Callable[[], str]) -> None:

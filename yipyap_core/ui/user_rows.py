@@ -98,9 +98,9 @@ def _change(user: User, choice: str) -> None:
 
 def _set_role(principal: Principal, username: str, role: Role) -> str:
     current().accounts.update_user(principal, username, role=role)
-    return f"{username} is now {ROLE_NAMES[role].lower()}; the open sessions have ended."
+    return f"{plain(username)} is now {ROLE_NAMES[role].lower()}; the open sessions have ended."
 
 
 def _set_disabled(principal: Principal, username: str, disabled: bool) -> str:
     current().accounts.update_user(principal, username, disabled=disabled)
-    return f"{username} may {'not sign in any more' if disabled else 'sign in again'}."
+    return f"{plain(username)} may {'not sign in any more' if disabled else 'sign in again'}."

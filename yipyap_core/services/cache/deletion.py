@@ -19,7 +19,7 @@ from yipyap_core.domain.deletion import (
 from yipyap_core.domain.trash import Restored, TrashEntry, TrashState
 from yipyap_core.domain.users import Principal
 from yipyap_core.errors import Invalid, ModelInUse, NotFound, StalePlan
-from yipyap_core.services.cache.execution import PlanExecution, kept_item
+from yipyap_core.services.cache.execution import Outcome, PlanExecution, kept_item
 from yipyap_core.services.cache.plan_json import plan_from_json, plan_to_json
 from yipyap_core.services.cache.plans import CachePlanner
 from yipyap_core.services.cache.watch import CacheWatch
@@ -134,7 +134,7 @@ class CacheDeletion:
 
         Left out, `purge` is as the plan was made, and the plan may be for anything; `Invalid`
         is raised for one that is not for what is `wanted`. A plan whose execution was cut short
-        by the end of the server is taken up where it stood.
+        by the end of the server is taken up where it stood, but what came anew since is not taken.
         """
         principal.require_admin()
         with self._trash.exclusive():
@@ -146,9 +146,8 @@ class CacheDeletion:
             if purge is not None:
                 plan = with_purge(plan, purge)
             if state == "executing":
-                plan = self._without_needed(plan)
-            else:
-                self._refuse_stale(principal, plan)
+                return self._take_up(principal, plan)
+            self._refuse_stale(principal, plan)
             return self._execute(principal, plan)
 
     def delete(
@@ -200,12 +199,27 @@ class CacheDeletion:
         if plan.is_empty and self._trash.of_plan(plan.plan_id) is None:
             return self._nothing(plan)
         self._plans.set_state(plan.plan_id, "executing")
-        done = self._execution.run(principal.username, plan)
+        return self._end(plan, self._execution.run(principal.username, plan))
+
+    def _end(self, plan: DeletionPlan, done: Outcome) -> Deletion:
         self._plans.set_state(plan.plan_id, "done")
         log.info("plan %s removed %d bytes from the cache", plan.plan_id, done.freed_bytes)
         self._after_change()
         kept = (*plan.kept, *done.kept)
         return Deletion(plan, done.freed_bytes, done.deleted, kept, done.trash_id)
+
+    def _take_up(self, principal: Principal, plan: DeletionPlan) -> Deletion:
+        """Go on with an execution that was cut short.
+
+        Only its entry in the trash tells what it has moved; where that has been freed or brought
+        back since, the plan is as good as any other.
+        """
+        rest = self._without_needed(plan)
+        if not self._execution.goes_on(plan):
+            if (done := self._execution.ended(plan)) is not None:
+                return self._end(plan, done)
+            self._refuse_stale(principal, rest)
+        return self._execute(principal, rest)
 
     def _nothing(self, plan: DeletionPlan) -> Deletion:
         if plan.request.is_for_one and plan.kept:

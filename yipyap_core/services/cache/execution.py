@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +45,22 @@ class PlanExecution:
         self._cache_dir = cache_dir
         self._trash = trash
         self._clock = clock
+
+    def goes_on(self, plan: DeletionPlan) -> bool:
+        """Whether an execution that was cut short can be taken up where it stood."""
+        begun = self._trash.of_plan(plan.plan_id)
+        return begun is not None and begun.state is not TrashState.PURGING
+
+    def ended(self, plan: DeletionPlan) -> Outcome | None:
+        """What an execution that was cut short while it freed has done; None if not all is gone.
+
+        Nothing is freed before everything was moved.
+        """
+        begun = self._trash.of_plan(plan.plan_id)
+        if begun is not None:
+            self._trash.purge(begun)
+        items = tuple(item for item in plan.items if item.moves)
+        return None if any(map(self._is_there, items)) else Outcome(plan.freed_bytes, items)
 
     def run(self, actor: str, plan: DeletionPlan) -> Outcome:
         """Do what is left of a plan; all of it ends in the same entry, or is purged with it."""
@@ -88,6 +105,10 @@ class PlanExecution:
         if begun is not None:
             self._trash.purge(begun)
         return Outcome(plan.freed_bytes, items)
+
+    def _is_there(self, item: PlanItem) -> bool:
+        root = self._cache_dir / item.folder
+        return any(os.path.lexists(root / move) for move in item.moves)
 
     def _new_entry(self, actor: str, plan: DeletionPlan, items: Items) -> TrashEntry:
         return TrashEntry(
