@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import scan_cache_dir, snapshot_download
 
-from tests.standins.hub import Hub, Pattern, Stall
+from tests.standins.hub import Hub, Pattern, Stall, Status
 from tests.standins.waiting import wait_until
 from tests.test_clients.caches import RepoMaker, content_bytes, picture, sha256
 from tests.test_services.cache_kit import ADMIN, USER, CacheKit, checked, repaired, working
@@ -220,6 +220,21 @@ def test_what_the_hub_no_longer_has_fails_with_its_names_and_stays(house: House)
     assert repair.files == ("a.safetensors",)
     assert (house.snapshot / "a.safetensors").read_bytes() == damaged
     assert [one.repair_id for one in house.kit.service.repair.repairs(ADMIN)] == [repair.repair_id]
+
+
+def test_a_commit_that_the_hub_has_rewritten_cannot_be_repaired_by_a_retry(house: House) -> None:
+    damaged = house.damage("a.safetensors")
+    house.hub.inject(Status(404, "RevisionNotFound"), path="a.safetensors")
+
+    [repair] = repaired(house.kit, checked(house.kit).verify_id)
+
+    assert repair.status.error is not None
+    assert (repair.status.error.code, repair.status.error.retryable) == (
+        "revision_not_found",
+        False,
+    )
+    assert "as the publisher has it now" in repair.status.error.hint
+    assert (house.snapshot / "a.safetensors").read_bytes() == damaged
 
 
 def test_what_the_publisher_never_had_is_named_and_the_rest_repaired(house: House) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from yipyap_core.domain.trash import Restored, TrashEntry
+from yipyap_core.domain.trash import Restored, TrashEntry, TrashState
 from yipyap_core.domain.users import Principal, Role
 from yipyap_core.services.container import Services, current
 from yipyap_core.ui import actions, boundary, dialogs, formats, session
@@ -61,7 +61,16 @@ def _draw_entry(entry: TrashEntry, days: float) -> None:
             formats.size(entry.bytes), help=formats.exact_size(entry.bytes), width="content"
         )
         with st.container(horizontal=True, width="content", gap="xsmall"):
-            actions.button("Undo", _restore, entry.id, key=f"undo-{entry.id}", icon="undo")
+            is_going = entry.state is TrashState.PURGING
+            actions.button(
+                "Undo",
+                _restore,
+                entry.id,
+                key=f"undo-{entry.id}",
+                icon="undo",
+                disabled=is_going,
+                help="It is being freed." if is_going else None,
+            )
             st.button(
                 "Purge",
                 key=f"purge-{entry.id}",

@@ -100,7 +100,10 @@ class StoreDoctor:
         path = self._location.path
         if cache_probe.has_locks(path):
             return Finding("Locks", Health.GOOD, "One program's lock keeps others out.")
-        words = "The volume has no working locks: two programs may download the same file at once."
+        words = (
+            "The volume has no working locks: a download is refused there, or two programs may"
+            " fetch the same file at once."
+        )
         return Finding("Locks", Health.BAD, words, lines.use_a_local_disk(path))
 
     def _symlinks(self) -> Finding:

@@ -22,6 +22,7 @@ from yipyap_core.errors import (
     FileNotInRepository,
     HubAnswerInvalid,
     InvalidName,
+    RevisionNotFound,
     TransferError,
     UnknownJob,
 )
@@ -89,7 +90,10 @@ class CacheRepairWorker:
         plan = self._plan(context, names)
         layout = Layout(self._cache_dir, plan.repo, plan.commit)
         if wrong := tuple(self._wrong(context, layout, plan.files)):
-            self._fetch(context, replace(plan, files=wrong))
+            try:
+                self._fetch(context, replace(plan, files=wrong))
+            except RevisionNotFound as error:
+                raise _rewritten(plan.repo) from error
         self._place(context, layout, plan.files)
         _refuse_unlisted(plan, names)
 
@@ -202,6 +206,13 @@ def _repo_of(folder: str, commit: str) -> RepoRef:
         f"No hub can be asked for {folder[:100]!r} at {commit[:40]!r}.",
         code="not_fetchable",
         hint="Remove the revision, and fetch it the way in which it came.",
+    )
+
+
+def _rewritten(repo: RepoRef) -> RevisionNotFound:
+    return RevisionNotFound(
+        f"The hub no longer has {repo.repo_id} at {repo.revision[:8]}, so nothing can be fetched.",
+        hint="Remove the revision, then download the model as the publisher has it now.",
     )
 
 
