@@ -25,7 +25,7 @@ from tests.test_transfer.support import (
 )
 from yipyap_core.domain.downloads import DownloadPlan
 from yipyap_core.errors import DiskFull, UnsafePath
-from yipyap_core.transfer import linking, present
+from yipyap_core.transfer import present
 from yipyap_core.transfer.layout import Layout
 from yipyap_core.transfer.linking import link
 from yipyap_core.transfer.options import MIB
@@ -119,16 +119,6 @@ def test_a_complete_read_only_cache_is_complete(remote_hub: RemoteHub, tmp_path:
     )
 
     assert [event["end"] for event in events if "end" in event] == ["done", "done"]
-
-
-@pytest.fixture
-def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No file system without links can be mounted by an ordinary user; the refusal is its own."""
-
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EPERM, "the volume has no links")
-
-    monkeypatch.setattr(linking, "make_link", refuse)
 
 
 @pytest.mark.usefixtures("no_links")

@@ -34,6 +34,7 @@ from tests.test_transfer.support import (
     assert_cache_is_right,
     assert_nothing_unfinished,
     blob_of,
+    digest_of,
     plan_of,
     transfer_of,
 )
@@ -95,6 +96,26 @@ def test_a_file_only_the_store_offers_arrives_whole(
     assert control.present == plan.total_bytes
     assert len({count for count in seen if 10 < count < SIZE_BYTES}) > 1
     assert "hub's own client" in control.noted("other_way")[0]
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_links_every_name_of_it_is_a_file(
+    hub: Hub, cache_dir: Path, control: Control
+) -> None:
+    twins: dict[str, Source] = {LARGE: FILES[LARGE], "twin.safetensors": FILES[LARGE]}
+    commit = hub.add_repo(REPO, twins, xet=True)
+    hub.inject(Status(418), path="*.safetensors", method="GET", on=Stage.RESOLVE)
+    plan = plan_of(hub, commit)
+
+    transfer_of(hub.endpoint, cache_dir).run(plan, control=control)
+
+    folder = cache_dir / plan.repo.folder_name
+    snapshot = folder / "snapshots" / plan.commit
+    for file in plan.files:
+        assert digest_of(file, (snapshot / file.path).read_bytes()) == file.etag
+    assert not any((snapshot / name).is_symlink() for name in twins)
+    assert control.done == dict.fromkeys(twins, True)
+    assert_nothing_unfinished(cache_dir)
 
 
 def test_what_a_killed_client_left_goes(

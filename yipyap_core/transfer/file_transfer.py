@@ -121,13 +121,16 @@ class FileTransfer:
         with context.phases.transferring():
             fetch_by_child(context, lane.stopper, file)
         self._counted.settle(file.etag, file.size_bytes)
-        content = context.layout.content_text(work.names) or context.layout.blob_text(file)
+        blob = context.layout.blob_text(file)
+        content = context.layout.content_text(work.names) or blob
         with context.phases.verifying():
             right = hash_file(content, file, lane.stopper.check) == file.etag
         if not right:
             context.control.restart_file(file.path, file.size_bytes, WRONG_HASH)
             remove(content)
             raise HashMismatch(f"{file.path} arrived with another hash than the publisher's.")
+        if content != blob:  # without links the client has let one name be the content
+            replace(content, blob)
         self._name(work, verified=True)
 
     def _forget(self, file: RemoteFile) -> None:
