@@ -28,12 +28,19 @@ def queue(server: Server, visit: Visit) -> Visitor:
     """Somebody who sees one download run and three wait."""
     server.hub.configure(server_bps=20_000)
     visitor = visit(server, "downloads", signed_in="alice")
-    visitor.page.get_by_role("spinbutton", name="Concurrent downloads").fill("1")
-    press(visitor.page.get_by_role("button", name="Apply"))
+    visitor.sees("Downloads")
+    apply(visitor, "Concurrent downloads", "1")
     for model_id in MODELS:
         press(visitor.button(model_id, "Download"))
         expect(visitor.row(model_id)).to_contain_text(re.compile("Downloading|Queued"))
     return visitor
+
+
+def apply(visitor: Visitor, name: str, value: str) -> None:
+    """Set a limit of the form, and wait until it is in force."""
+    visitor.page.get_by_role("spinbutton", name=name).fill(value)
+    press(visitor.page.get_by_role("button", name="Apply"))
+    expect(visitor.page.get_by_text("The limits are in force.").first).to_be_visible()
 
 
 def test_another_session_sees_the_order_and_the_limits_change(
@@ -44,8 +51,7 @@ def test_another_session_sees_the_order_and_the_limits_change(
     press(queue.page.locator(f".st-key-{ARROW}").get_by_role("button"))
     wait_until(lambda: _waiting(other) == ["yolo-m", "yolo-x", "yolo-l"], "the new order")
     assert _rows(other)[:4] == ["yolo-s", "yolo-m", "yolo-x", "yolo-l"]
-    queue.page.get_by_role("spinbutton", name="Bandwidth in MB/s").fill("0.25")
-    press(queue.page.get_by_role("button", name="Apply"))
+    apply(queue, "Bandwidth in MB/s", "0.25")
     field = other.page.get_by_role("spinbutton", name="Bandwidth in MB/s")
     expect(field).to_have_value("0.25")
 
