@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import Server, Visit, Visitor, press
+from tests.browser import Server, Visit, Visitor, expect_rest, press
 from tests.test_browser.try_kit import open_panel
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
@@ -51,6 +51,7 @@ def _copy(visitor: Visitor, picture: Path) -> None:
 
 
 def _paste(page: Page, text: str, name: str = "", type: str = "", at: str = "body") -> None:
+    expect_rest(page)  # who listens for it may go amid a run
     page.evaluate(PASTE, [text, name, type, at])
 
 
