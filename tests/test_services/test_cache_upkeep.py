@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.standins.mounting import run_where_anybody_mounts
 from tests.test_clients.caches import RepoMaker, content_bytes, sha256
 from tests.test_services.cache_kit import ADMIN, CacheKit, two_revisions
 from yipyap_core.clients.cache_trash import TRASH_DIR
@@ -22,7 +22,6 @@ from yipyap_core.services.cache.deletion import PlanIsStale, UnknownTrash
 from yipyap_core.services.downloads.space import SpaceBook
 from yipyap_core.stores.cache import PlanStore
 
-ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
 RESERVE = 4 * MIB
 EVERYTHING = PlanRequest(PlanKind.EVERYTHING)
@@ -153,16 +152,7 @@ def test_the_trash_gives_way_when_another_program_fills_the_volume(tmp_path: Pat
     volume.mkdir()
     script = f"mount -t tmpfs -o size=24m tmpfs {volume} && {sys.executable} -m {__name__} {volume}"
 
-    done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-
-    steps = json.loads(done.stdout)
+    steps = json.loads(run_where_anybody_mounts(script))
     assert steps["with room"] == {"freed": 0, "left": ["org/c", "org/b", "org/a"]}
     assert steps["filled by another"] == {"freed": 3 * MIB, "left": ["org/c", "org/b"]}
     assert steps["filled again"] == {"freed": 6 * MIB, "left": []}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from huggingface_hub import snapshot_download
 
 from tests.standins.hub import Hub, Pattern, RemoteHub, Source
-from tests.test_transfer.runner import ROOT
+from tests.standins.mounting import run_where_anybody_mounts
 from tests.test_transfer.support import (
     REPO,
     Control,
@@ -51,15 +50,7 @@ def run_mounted(
     question.write_text(json.dumps(given))
     transfer = f"{sys.executable} -m tests.test_transfer.runner < {question}"
     script = " && ".join(["set -e", *steps]).replace("TRANSFER", transfer)
-    result = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return [json.loads(line) for line in run_where_anybody_mounts(script).splitlines()]
 
 
 def test_a_full_disk_keeps_what_is_complete_and_goes_on_when_there_is_room(
