@@ -14,7 +14,9 @@ domain     pure frozen values
 errors     one tree; imports nothing
 ========== ==================================================================================
 
-A room imports only rooms below it; ``settings`` and ``discovery`` stand beside the stairs.
+A room imports only rooms below it; ``settings`` and ``discovery`` stand beside the stairs, and
+what several rooms read in the same way (``sizes``, ``buffers``, ``retry_after``, ``private_hosts``)
+lies in the cellar.
 """
 
 __version__ = "0.1.0"

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from yipyap_core.domain.jobs import Job, JobKind, JobState, Phase, Progress
+from tests.test_stores.test_jobs_store import job
 from yipyap_core.domain.verified import BlobStamp
 from yipyap_core.stores.cache import CacheScanStore, ModelUseStore
 from yipyap_core.stores.jobs import JobStore
@@ -30,23 +30,6 @@ def at_once(write: Callable[[int], object]) -> None:
 
     with ThreadPoolExecutor(WRITERS) as threads:
         list(threads.map(wait_and_write, range(WRITERS)))
-
-
-def waiting(subject: str) -> Job:
-    return Job(
-        id=subject,
-        kind=JobKind.DOWNLOAD,
-        subject=subject,
-        actor="ada",
-        state=JobState.QUEUED,
-        phase=Phase.QUEUED,
-        progress=Progress(),
-        attempt=0,
-        priority=0,
-        position=0,
-        created_at=NOW,
-        updated_at=NOW,
-    )
 
 
 def test_the_latest_use_stays(engine: sa.Engine) -> None:
@@ -77,14 +60,14 @@ def test_one_of_the_walks_is_kept(engine: sa.Engine) -> None:
 
 def test_moves_in_the_queue_leave_every_job_a_place_of_its_own(engine: sa.Engine) -> None:
     store = JobStore(engine)
-    jobs = [store.add(waiting(f"job{number}"), "Queued.")[0] for number in range(WRITERS)]
+    jobs = [store.add(job(f"job{number}"), "Queued.")[0] for number in range(WRITERS)]
 
     def move(number: int) -> None:
         for steps in (-3, 5, -1):
             assert store.shift(jobs[number], steps)
 
     at_once(move)
-    assert len({job.position for job in store.live()}) == WRITERS
+    assert len({one.position for one in store.live()}) == WRITERS
 
 
 def test_one_of_the_preferences_is_kept(engine: sa.Engine) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.test_stores.test_at_once import waiting
+from tests.test_stores.test_jobs_store import job
 from yipyap_core.domain.jobs import Job
 from yipyap_core.domain.queue_order import moved
 
@@ -18,7 +16,7 @@ def in_order(found: list[tuple[int, int]]) -> list[Job]:
     """Jobs as the store lists them; several may share a place."""
     found = sorted(found, key=lambda place: (-place[0], place[1]))
     return [
-        replace(waiting(str(number)), priority=priority, position=position)
+        job(str(number), priority=priority, position=position)
         for number, (priority, position) in enumerate(found)
     ]
 
@@ -29,7 +27,7 @@ def test_a_job_comes_to_stand_where_it_was_moved_to(
 ) -> None:
     queue = in_order(found)
     here = data.draw(st.integers(0, len(queue) - 1))
-    ids = [job.id for job in queue]
+    ids = [one.id for one in queue]
     there = max(0, min(len(ids) - 1, here + steps))
     wanted = ids[:here] + ids[here + 1 :]
     wanted.insert(there, ids[here])
