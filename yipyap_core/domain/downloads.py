@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
 from yipyap_core.domain.jobs import Failure, JobState, Phase, Progress
 from yipyap_core.domain.models import RepoRef
@@ -56,10 +55,7 @@ class RemoteFile:
 
     def __post_init__(self) -> None:
         """Refuse a name that would leave the snapshot's folder; raises `UnsafePath`."""
-        parts = PurePosixPath(self.path).parts
-        plain = self.path and not self.path.startswith("/") and _is_text(self.path)
-        odd = {"\\", "\0"} & set(self.path) or {"..", "."} & set(self.path.split("/"))
-        if not plain or odd or not parts:
+        if not _stays_inside(self.path):
             raise UnsafePath(f"The repository lists the unsafe file name {self.path[:100]!r}.")
 
     @property
@@ -97,6 +93,12 @@ class DownloadPlan:
     def total_bytes(self) -> int:
         """Sum over distinct blobs: a blob that two names share is fetched once."""
         return sum({file.etag: file.size_bytes for file in self.files}.values())
+
+
+def _stays_inside(path: str) -> bool:
+    """Whether it names a file below the folder to which it is relative; asked of every file."""
+    is_plain = "\\" not in path and "\0" not in path
+    return is_plain and {"", ".", ".."}.isdisjoint(path.split("/")) and _is_text(path)
 
 
 def _is_text(path: str) -> bool:

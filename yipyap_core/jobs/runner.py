@@ -11,6 +11,7 @@ import random
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from yipyap_core.domain.jobs import Job, JobKind, JobState, Phase, Progress
@@ -210,6 +211,8 @@ class JobRunner:
     # parts of wishes
 
     def _stop_job(self, job_id: str, reason: StopReason, sentence: str | None) -> Job:
+        """The job as it was left; what ran here comes with its own last count."""
+        counted: Progress | None = None
         for _ in range(3):  # it may change hands between the look and the move
             job = self._store.get(job_id)
             attempt = self._attempts.get(job_id)
@@ -217,11 +220,12 @@ class JobRunner:
                 attempt.stop(reason, sentence)
                 if not attempt.finished.wait(ANSWER_SECONDS):
                     return self._store.get(job_id)
+                counted = attempt.context.meter.snapshot()
             elif job.state is JobState.RUNNING:
                 self._store.ask(job_id, reason.value)
                 return job
             elif job.state is STOPPED_STATES[reason]:
-                return job
+                return replace(job, progress=counted or job.progress)
             elif self._stop_waiting(job, reason, sentence):
                 return self._store.get(job_id)
         return self._store.get(job_id)

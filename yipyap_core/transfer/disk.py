@@ -63,10 +63,25 @@ def free_bytes(folder: Path) -> int:
 
 def size_of(path: str) -> int | None:
     """Size of what the name leads to; None when it leads nowhere."""
+    found = status_of(path)
+    return None if found is None else found.st_size
+
+
+def status_of(path: str) -> os.stat_result | None:
+    """What is known of the file that the name leads to; None when it leads nowhere."""
     try:
-        return os.stat(path).st_size
+        return os.stat(path)
     except OSError:
         return None
+
+
+def inodes_in(folder: str) -> dict[str, int]:
+    """The names in a folder and their own inodes, of a link the link's; none of what is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.inode() for entry in entries}
+    except OSError:
+        return {}
 
 
 def is_plain_file(path: str) -> bool:

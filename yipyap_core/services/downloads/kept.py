@@ -8,9 +8,10 @@ from pathlib import Path
 from yipyap_core.domain.download_queue import KeptSummary
 from yipyap_core.domain.downloads import DownloadPlan, DownloadStatus
 from yipyap_core.domain.jobs import Phase
+from yipyap_core.domain.models import RepoRef
 from yipyap_core.stores.verified import VerifiedStore
 from yipyap_core.transfer import present
-from yipyap_core.transfer.disk import cache_errors
+from yipyap_core.transfer.disk import cache_errors, inodes_in
 from yipyap_core.transfer.layout import Layout
 from yipyap_core.transfer.partial import discard_unless_fetched
 
@@ -52,6 +53,12 @@ def kept_by_meter(status: DownloadStatus) -> KeptSummary | None:
     )
 
 
+def begun_in(repo: RepoRef, cache_dir: Path) -> set[str]:
+    """The contents of a repository, by their hash, of which something unfinished is there."""
+    names = inodes_in(str(cache_dir / repo.folder_name / "blobs"))
+    return {name.partition(".")[0] for name in names if "." in name}
+
+
 def remove_partials(plan: DownloadPlan, needed_by: Sequence[DownloadPlan], cache_dir: Path) -> None:
     """Delete the plan's unfinished files, but for those that others need.
 
@@ -59,8 +66,9 @@ def remove_partials(plan: DownloadPlan, needed_by: Sequence[DownloadPlan], cache
     """
     needed = {(other.repo.folder_name, file.etag) for other in needed_by for file in other.files}
     layout = Layout(cache_dir, plan.repo, plan.commit)
+    begun = begun_in(plan.repo, cache_dir)
     for file in plan.files:
-        if (plan.repo.folder_name, file.etag) not in needed:
+        if file.etag in begun and (plan.repo.folder_name, file.etag) not in needed:
             with cache_errors(layout.blobs, file.path):
                 discard_unless_fetched(layout, file)
 

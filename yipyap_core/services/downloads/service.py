@@ -25,17 +25,16 @@ from yipyap_core.errors import (
 )
 from yipyap_core.jobs.clock import Clock, SystemClock
 from yipyap_core.jobs.runner import JobRunner
-from yipyap_core.services.downloads.kept import remove_partials, start_over
+from yipyap_core.services.downloads.kept import start_over
 from yipyap_core.services.downloads.limits import LimitBook
-from yipyap_core.services.downloads.plans import kept_plan, plan_of_document
+from yipyap_core.services.downloads.plans import kept_plan
 from yipyap_core.services.downloads.space import SpaceBook
 from yipyap_core.services.downloads.statuses import status_of_job
+from yipyap_core.services.downloads.stopped import ENDED, StoppedDownloads
 from yipyap_core.services.downloads.views import Catalog, DownloadViews, left_bytes
 from yipyap_core.services.events import EventBus
 from yipyap_core.stores.jobs import JobStore
 from yipyap_core.stores.verified import VerifiedStore
-
-ENDED = frozenset({JobState.DONE, JobState.CANCELLED})
 
 
 class DownloadsService(DownloadViews):
@@ -69,6 +68,7 @@ class DownloadsService(DownloadViews):
         self._verified = verified
         self._space = space
         self.events = events or EventBus()
+        self._stopped = StoppedDownloads(self._catalog, jobs, self._presence, cache_dir)
         space.use_meters(runner.view)
         limits.hand_to(runner.set_max_concurrent)
         runner.listen(self._on_change)
@@ -97,8 +97,9 @@ class DownloadsService(DownloadViews):
     def pause(self, principal: Principal, model_id: str) -> DownloadStatus:
         """Stop and keep everything; raises `NotRunning` when nothing is live."""
         principal.require_admin()
-        self._runner.pause(self._live_job(model_id).id, f"Paused by {principal.username}.")
-        return self.status(model_id)
+        live = self._live_job(model_id)
+        job = self._runner.pause(live.id, f"Paused by {principal.username}.")
+        return self._status_after_stop(live, job)
 
     def resume(self, principal: Principal, model_id: str) -> DownloadStatus:
         """Go on with a paused or failed download, or let one that waits start at once.
@@ -119,13 +120,13 @@ class DownloadsService(DownloadViews):
     def cancel(self, principal: Principal, model_id: str, keep: bool = True) -> DownloadStatus:
         """Stop for good; without `keep` the unfinished files go, whole ones always stay."""
         principal.require_admin()
-        job = self._unfinished_job(model_id)
+        before = self._unfinished_job(model_id)
         if not keep:
-            self._jobs.save_payload(job.id, {"discard": True})
-        job = self._runner.cancel(job.id)
-        self._clean_up(job)
+            self._jobs.save_payload(before.id, {"discard": True})
+        job = self._runner.cancel(before.id)
+        self._stopped.clean_up(job)
         try:
-            return self.status(model_id)
+            return self._status_after_stop(before, job)
         except UnknownModel:  # forgotten meanwhile, and nothing of it is live any more
             return status_of_job(job)
 
@@ -237,17 +238,10 @@ class DownloadsService(DownloadViews):
             return self._live_job(model_id)
         return job
 
-    def _clean_up(self, job: Job) -> None:
-        """Drop what only an unfinished job needs, and its partial files when they are to go."""
-        if job.state not in ENDED:
-            return
-        plan = plan_of_document(self._jobs.document(job.id)) if job.payload.get("discard") else None
-        if plan is not None and job.state is JobState.CANCELLED:
-            others = [one for one in self._jobs.live(JobKind.DOWNLOAD) if one.id != job.id]
-            plans = [plan_of_document(self._jobs.document(one.id)) for one in others]
-            remove_partials(plan, [other for other in plans if other], self._cache_dir)
-            self._presence.drop(plan.repo.folder_name)
-        self._jobs.save_document(job.id, None)
+    def _status_after_stop(self, before: Job, job: Job) -> DownloadStatus:
+        ran_here = before.state is JobState.RUNNING and not self._disabled()
+        counted = self._stopped.status_of(job) if ran_here else None
+        return counted or self.status(job.subject)
 
     def _on_change(self, job_id: str) -> None:
         """Hear of a job that moved, in whichever thread moved it."""
@@ -259,8 +253,7 @@ class DownloadsService(DownloadViews):
             self._others.touch()
             return
         self._latest.touch()
-        if job.state in ENDED:
-            self._clean_up(job)
+        self._stopped.clean_up(job)
         self._moved()
         status = status_of_job(self._runner.view(job))
         self.events.publish("download", job.subject, _event_data(status))
