@@ -55,6 +55,7 @@ from yipyap_core.stores.registered import RegisteredModelStore
 from yipyap_core.stores.verified import VerifiedStore
 from yipyap_core.transfer import BandwidthLimit, Proxies, TransferOptions
 from yipyap_core.transfer.disk import free_bytes
+from yipyap_core.transfer.turns import turns_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def _ground(settings: Settings) -> Ground:
 def _downloads(
     ground: Ground, hub: HubClient, space: SpaceBook, further: Mapping[JobKind, Worker]
 ) -> tuple[DownloadsService, JobRunner]:
-    bandwidth = BandwidthLimit()
+    bandwidth = BandwidthLimit(turns=turns_in(ground.settings.state_dir))
     limits = _limits(ground, bandwidth)
     runner = JobRunner(
         ground.jobs,

@@ -103,5 +103,6 @@ class Lane:
         """End its connections."""
         if self.ahead:
             self.ahead.close()
+        self.requests.close()
         self.lines.close()
         self.pipe.close()

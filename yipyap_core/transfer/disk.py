@@ -109,7 +109,7 @@ def write_whole(path: str, view: memoryview) -> None:
         os.close(descriptor)
 
 
-def replace(unfinished: str, finished: str) -> None:
+def move(unfinished: str, finished: str) -> None:
     """Bring a file into its place in one step."""
     os.replace(unfinished, finished)
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from yipyap_core.domain.downloads import RemoteFile
 from yipyap_core.errors import HashMismatch, TransferError
 from yipyap_core.transfer.child import fetch_by_child, may_help
 from yipyap_core.transfer.context import Context, Lane
 from yipyap_core.transfer.disk import (
+    inodes_in,
+    move,
     remove,
-    replace,
     translated,
     unfinished_bytes,
     write_whole,
 )
-from yipyap_core.transfer.hashing import hash_file
+from yipyap_core.transfer.hashing import hash_file, hash_of
+from yipyap_core.transfer.layout import RECORD_SUFFIX
 from yipyap_core.transfer.linking import link
 from yipyap_core.transfer.locks import Patience, acquire
+from yipyap_core.transfer.options import SMALL_FILE_BYTES
 from yipyap_core.transfer.partial import Partial, discard, kept_spans
 from yipyap_core.transfer.refusals import PlainRefused, StorageRefused
 from yipyap_core.transfer.small_fetch import fetch_small
@@ -57,11 +60,15 @@ class FileTransfer:
         """Keep what the steps need."""
         self._context = context
         self._counted = counted
+        self._waited_for: set[str] = set()
 
-    def count_kept(self, work: Work) -> None:
-        """Tell the control what an earlier run left of the blob."""
-        if work.is_large:
-            self._settle(work.file, kept_spans(self._context.layout, work.file)[0].total)
+    def take_up(self, work: Work) -> Work:
+        """Tell the control what an earlier run left of the blob; the work, with that noted."""
+        if work.file.etag + RECORD_SUFFIX not in self._leftovers:
+            return work
+        kept = kept_spans(self._context.layout, work.file)[0].total
+        self._settle(work.file, kept)
+        return replace(work, is_begun=kept > 0)
 
     def take_present(self, work: Work) -> bool:
         """Name the blob if it is there already; says whether it was."""
@@ -130,7 +137,7 @@ class FileTransfer:
             remove(content)
             raise HashMismatch(f"{file.path} arrived with another hash than the publisher's.")
         if content != blob:  # without links the client has let one name be the content
-            replace(content, blob)
+            move(content, blob)
         self._name(work, verified=True)
 
     def _forget(self, file: RemoteFile) -> None:
@@ -139,9 +146,10 @@ class FileTransfer:
         self._settle(file, 0)
 
     def _sweep(self, file: RemoteFile) -> None:
-        """Delete what a killed run, or one that another program overtook, left of a whole blob."""
+        """Delete what a killed run, or another program, has left of a blob that is whole."""
         layout = self._context.layout
-        if not self._leftovers.isdisjoint({f"{file.etag}.part", f"{file.etag}.part.json"}):
+        left = not self._leftovers.isdisjoint({f"{file.etag}.part", file.etag + RECORD_SUFFIX})
+        if left or file.etag in self._waited_for:
             with contextlib.suppress(OSError):  # a read-only cache may keep them
                 discard(layout, file)
 
@@ -155,19 +163,21 @@ class FileTransfer:
 
     @functools.cached_property
     def _leftovers(self) -> frozenset[str]:
-        try:
-            names = [path.name for path in self._context.layout.blobs.iterdir()]
-        except OSError:
-            return frozenset()
-        return frozenset(name for name in names if name.endswith((".part", ".part.json")))
+        names = inodes_in(str(self._context.layout.blobs))
+        return frozenset(name for name in names if name.endswith((".part", RECORD_SUFFIX)))
 
     def _patience(self, lane: Lane, work: Work) -> Patience:
         file = work.file
-        note = f"Another program is fetching {file.path}; waiting for it."
+
+        def waiting() -> None:
+            self._waited_for.add(file.etag)
+            note = f"Another program is fetching {file.path}; waiting for it."
+            self._context.control.note("waiting_for_lock", note)
+
         return Patience(
             timeout_seconds=self._context.options.lock_timeout_seconds,
             wait=lane.stopper.wait,
-            waiting=lambda: self._context.control.note("waiting_for_lock", note),
+            waiting=waiting,
             needless=lambda: self._context.layout.has_content(work.names),
             signs_of_life=lambda: self._look_at_other(file),
         )
@@ -192,34 +202,50 @@ class FileTransfer:
             )
 
     def _small(self, lane: Lane, file: RemoteFile, *, again: bool) -> bool:
-        context, layout = self._context, self._context.layout
+        context = self._context
+        self._settle(file, 0)
         data = fetch_small(context, lane, file)
-        if data is None:
+        if len(data) < file.size_bytes:
+            return self._large(lane, file, again=again, first=data)
+        if hash_of(data, file) != file.etag:
             if not again:
                 context.control.restart_file(file.path, 0, WRONG_HASH)
             return False
         if lane.ahead:
             lane.ahead.ask()
-        unfinished = layout.part_text(file)
-        try:
-            write_whole(unfinished, data)
-            replace(unfinished, layout.blob_text(file))
-        except OSError:
-            with contextlib.suppress(OSError):
-                remove(unfinished)
-            raise
+        self._write_small(file, data)
         self._counted.settle(file.etag, file.size_bytes)
         context.control.add_bytes(file.size_bytes)
         return True
 
-    def _large(self, lane: Lane, file: RemoteFile, *, again: bool) -> bool:
-        """A second time the file is asked for as a whole: who can tell whose fault it was."""
+    def _write_small(self, file: RemoteFile, data: memoryview) -> None:
+        layout = self._context.layout
+        unfinished = layout.part_text(file)
+        try:
+            write_whole(unfinished, data)
+            move(unfinished, layout.blob_text(file))
+        except OSError:
+            with contextlib.suppress(OSError):
+                remove(unfinished)
+            raise
+        self._sweep(file)
+
+    def _large(
+        self, lane: Lane, file: RemoteFile, *, again: bool, first: memoryview | None = None
+    ) -> bool:
+        """A second time the file is asked for as a whole: who can tell whose fault it was.
+
+        `first` are the bytes of it that have come already.
+        """
         context = self._context
         partial = Partial(context.layout, file)
         context.partials.add(partial)
         try:
             self._settle(file, partial.extent.total)
-            found = WideFetch(context, file, partial, alone=again).run(lane)
+            if first is not None:
+                self._begin(file, partial, first)
+            alone = again or file.size_bytes <= SMALL_FILE_BYTES
+            found = WideFetch(context, file, partial, alone=alone).run(lane)
             if found == file.etag:
                 partial.commit(context.layout.blob(file))
                 return True
@@ -229,6 +255,12 @@ class FileTransfer:
             context.partials.discard(partial)
             self._counted.settle(file.etag, partial.extent.total)
             partial.close()
+
+    def _begin(self, file: RemoteFile, partial: Partial, first: memoryview) -> None:
+        if lost := partial.reset():
+            self._context.control.restart_file(file.path, lost, "it is fetched anew")
+        partial.write(0, first)
+        self._context.control.add_bytes(len(first))
 
     def _name(self, work: Work, *, verified: bool) -> None:
         for file in work.names:

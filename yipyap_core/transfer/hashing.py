@@ -30,6 +30,13 @@ def new_digest(file: RemoteFile) -> hashlib._Hash:
     return hashlib.sha1(b"blob %d\0" % file.size_bytes, usedforsecurity=False)
 
 
+def hash_of(data: memoryview, file: RemoteFile) -> str:
+    """The hash of a file whose bytes are all in memory."""
+    digest = new_digest(file)
+    digest.update(data)
+    return digest.hexdigest()
+
+
 def hash_now(descriptor: int, file: RemoteFile, check: Callable[[], None]) -> str:
     """Read the whole file and give its hash; `check` raises to give up."""
     digest = new_digest(file)

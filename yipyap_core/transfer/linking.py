@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from yipyap_core.domain.downloads import RemoteFile
-from yipyap_core.transfer.disk import link_target, make_link, remove, replace
+from yipyap_core.transfer.disk import link_target, make_link, move, remove
 from yipyap_core.transfer.layout import Layout
 
 NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EACCES})
@@ -47,7 +47,7 @@ def relink(layout: Layout, file: RemoteFile, *, is_last: bool) -> None:
     try:
         remove(unfinished)
         make_link(own, unfinished)
-        replace(unfinished, name)
+        move(unfinished, name)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
@@ -69,7 +69,7 @@ def _replace(layout: Layout, file: RemoteFile, *, is_last: bool) -> None:
 def _put(layout: Layout, file: RemoteFile, *, is_last: bool) -> None:
     """Let the name be the content; it comes into place at once."""
     if is_last:
-        replace(layout.blob_text(file), layout.pointer_text(file))
+        move(layout.blob_text(file), layout.pointer_text(file))
     else:
         _copy(layout, file)
 

@@ -12,7 +12,7 @@ from yipyap_core.domain.downloads import RemoteFile
 from yipyap_core.transfer.disk import FILE_MODE, remove, size_of
 from yipyap_core.transfer.layout import Layout
 from yipyap_core.transfer.locks import try_lock
-from yipyap_core.transfer.options import CLAIM_BYTES, SMALL_FILE_BYTES
+from yipyap_core.transfer.options import CLAIM_BYTES
 from yipyap_core.transfer.pipes import Pipe
 from yipyap_core.transfer.record import Record, boot_id, read_record, write_record
 from yipyap_core.transfer.spans import Spans
@@ -29,8 +29,6 @@ class Extent(NamedTuple):
 
 def kept_spans(layout: Layout, file: RemoteFile) -> tuple[Spans, str | None]:
     """What of the file an earlier run left, and under which ETag it came; reads, writes nothing."""
-    if file.size_bytes <= SMALL_FILE_BYTES:
-        return Spans(), None
     record = read_record(layout.record(file), file.etag, file.size_bytes, boot_id())
     if record is None:
         return Spans(), None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from yipyap_core.domain.downloads import RemoteFile
-from yipyap_core.transfer.disk import replace, size_of
+from yipyap_core.transfer.disk import move, size_of
 from yipyap_core.transfer.hashing import hash_file
 from yipyap_core.transfer.layout import Layout
 from yipyap_core.transfer.linking import relink
@@ -41,7 +41,7 @@ def put_in_place(layout: Layout, staged: Layout, work: Work, patience: Patience)
     lock = acquire(layout.lock_text(file), file.path, patience)
     try:
         if content := staged.content_text(work.names):
-            replace(content, layout.blob_text(file))
+            move(content, layout.blob_text(file))
         for name in work.names:
             relink(layout, name, is_last=work.is_last(name))
     finally:

@@ -39,10 +39,12 @@ def present(plan: DownloadPlan, cache_dir: Path) -> Presence:
     kept = 0
     for work in works_of(plan.files):
         names = [file.path for file in work.names]
-        if linked.issuperset(names) or look.has_blob(work.file):
+        is_whole = linked.issuperset(names) or look.has_blob(work.file)
+        found = 0 if is_whole else look.partial_bytes(work.file)
+        if is_whole or (not found and look.became_whole(work.file)):
             whole += names
             kept += work.file.size_bytes
-        elif found := look.partial_bytes(work.file):
+        elif found:
             partials[work.file.path] = found
     return Presence(
         complete=len(linked) == len(plan.files),
@@ -88,7 +90,12 @@ class _Look:
         return file.etag in self._blobs and self._layout.has_blob(file)
 
     def partial_bytes(self, file: RemoteFile) -> int:
-        """What an earlier run left of an unfinished file."""
-        if file.etag + RECORD_SUFFIX not in self._blobs:
-            return 0
-        return kept_spans(self._layout, file)[0].total
+        """What there is of an unfinished file."""
+        return kept_spans(self._layout, file)[0].total if self._was_begun(file) else 0
+
+    def became_whole(self, file: RemoteFile) -> bool:
+        """Whether it was unfinished when the look began, and is whole now."""
+        return self._was_begun(file) and self._layout.has_blob(file)
+
+    def _was_begun(self, file: RemoteFile) -> bool:
+        return file.etag + RECORD_SUFFIX in self._blobs

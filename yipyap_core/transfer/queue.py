@@ -56,11 +56,8 @@ class Queue:
 
     def empty(self) -> None:
         """Fetch what is missing; raises the first failure after the others came to an end."""
-        missing = [
-            work for work in works_of(self._context.plan.files) if not self._is_present(work)
-        ]
-        for work in missing:
-            self._transfer.count_kept(work)
+        works = works_of(self._context.plan.files)
+        missing = [self._transfer.take_up(work) for work in works if not self._is_present(work)]
         options = self._context.options
         small = deque(work for work in missing if not work.is_large)
         large = deque(work for work in missing if work.is_large)
@@ -119,13 +116,16 @@ class Queue:
             return group.works.popleft()
 
     def _grow(self, group: Group, seconds: float) -> None:
-        """Judge by the files that arrive whether more lanes gain something."""
+        """Judge by the files that arrive whether more lanes gain something; under a limit that is
+        reached none does, and what waits says nothing of the distance."""
+        limit = self._context.limit
         with group.lock:
             group.done += 1
             if group.done == 1 and group.growth.target == 1:
-                lanes = FAR_LANES if seconds >= FAR_SECONDS else NEAR_LANES
+                is_far = seconds >= FAR_SECONDS and limit.bytes_per_second is None
+                lanes = FAR_LANES if is_far else NEAR_LANES
                 group.growth = Growth(lanes, SETTLE_SECONDS, MEASURE_SECONDS)
-            else:
+            elif not limit.is_reached:
                 now = time.monotonic()
                 group.growth.look(now, group.done, most=group.most_lanes)
             short = group.lanes < group.growth.target and bool(group.works)

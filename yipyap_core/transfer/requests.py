@@ -90,12 +90,15 @@ class Requests:
         }
         self._storage: tuple[str, str] | None = None
         self._vouched = False
+        self._aside: tuple[str, Body] | None = None
 
     def open(self, wanted: Wanted) -> Body:
         """Ask, follow redirects, check; the storage of the last file is asked again directly.
 
         Raises a `TransferError`, `LineBroken`, `SignatureExpired` or `OtherBytes`.
         """
+        if (body := self._take_aside(wanted)) is not None:
+            return body
         path = wanted.file.path
         known, self._storage = self._storage, None
         again = known is not None and known[0] == path
@@ -104,6 +107,26 @@ class Requests:
         if body.line.origin != self._endpoint:
             self._storage = path, url
         return body
+
+    def set_aside(self, file: RemoteFile, body: Body) -> None:
+        """Answer the next `open` with this body, if it asks for what comes next in it."""
+        self._aside = file.path, body
+
+    def close(self) -> None:
+        """End the connection of what was set aside and not asked for."""
+        if self._aside is not None:
+            self._lines.drop(self._aside[1].line)
+            self._aside = None
+
+    def _take_aside(self, wanted: Wanted) -> Body | None:
+        if self._aside is None:
+            return None
+        path, body = self._aside
+        if (path, body.start) == (wanted.file.path, wanted.start):
+            self._aside = None
+            return body
+        self.close()
+        return None
 
     def ask_ahead(self, file: RemoteFile) -> None:
         """Send the request that `open` will make for the whole of a file, and do not wait."""

@@ -15,6 +15,8 @@ class Work:
 
     file: RemoteFile
     names: tuple[RemoteFile, ...]
+    is_begun: bool = False
+    """An earlier run has left some of it."""
 
     def is_last(self, name: RemoteFile) -> bool:
         """Whether no further name comes after it."""
@@ -22,8 +24,8 @@ class Work:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is worth several connections and a record of what is there."""
-        return self.file.size_bytes > SMALL_FILE_BYTES
+        """Whether it has a record of what is there of it; few are fetched at a time."""
+        return self.is_begun or self.file.size_bytes > SMALL_FILE_BYTES
 
 
 def works_of(files: Iterable[RemoteFile]) -> list[Work]:
