@@ -86,6 +86,18 @@ def test_a_paused_download_goes_on_from_where_it_was(server: Server, visit: Visi
     expect(visitor.row("wdv3-convnext")).to_contain_text("Completed")
 
 
+def test_the_history_of_what_runs_opens_and_stays_open(server: Server, visit: Visit) -> None:
+    _enlarge(server, "SmilingWolf/wd-v1-4-convnextv2-tagger-v2")
+    visitor = visit(server, "downloads", signed_in="alice")
+    press(visitor.button("wdv3-convnextv2", "Download"))
+    wait_until(lambda: _percent(visitor.row("wdv3-convnextv2")) > 0, "bytes have arrived")
+    press(visitor.page.get_by_role("button", name="History"))
+    line = visitor.page.get_by_role("dialog").locator("details").first
+    press(line.locator("summary"))
+    expect(line).to_contain_text("Bytes are arriving.")
+    server.hub.configure(server_bps=None)
+
+
 def test_a_failure_says_what_to_do_and_a_retry_heals_it(server: Server, visit: Visit) -> None:
     server.hub.remove_repo(YOLO)
     visitor = visit(server, "downloads", signed_in="alice")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import shlex
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -245,3 +247,12 @@ def test_tells_the_volume_and_the_owner(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_can_do_nothing(tmp_path: Path, probe: object) -> None:
     assert callable(probe)
     assert not probe(tmp_path / "gone")
+
+
+def test_a_volume_that_never_answers_a_lock_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(fcntl, "flock", lambda *_: answers.wait(30))
+    assert not cache_probe.has_locks(tmp_path, patience_seconds=0.1)
+    answers.set()

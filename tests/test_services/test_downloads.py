@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.standins.hub import (
     Token,
 )
 from tests.test_services.download_rig import ADMIN, USER, Rig
+from yipyap_core.domain.download_queue import QuietHours
 from yipyap_core.domain.downloads import DownloadState, DownloadStatus
 from yipyap_core.domain.jobs import Phase
 from yipyap_core.errors import (
@@ -139,6 +141,32 @@ def test_cancel_asks_what_becomes_of_the_unfinished_files(rig: Rig, hub: Hub) ->
     gone = rig.service.cancel(ADMIN, "m", keep=False)
     assert gone.resumable_bytes < MB
     assert rig.blob_bytes() < MB
+
+
+def test_what_an_earlier_job_left_is_known_while_the_next_one_waits(rig: Rig, hub: Hub) -> None:
+    small_repo(hub, weights_bytes=24 * MB)
+    rig.shelf.add("m", "org/small")
+    hub.inject(Slow(12 * MB), path="model.safetensors")
+    rig.service.start(ADMIN, "m")
+    rig.wait("m", lambda one: one.progress.bytes_done > 6 * MB)
+    left = rig.service.cancel(ADMIN, "m")
+    rig.service.set_quiet_hours(ADMIN, around_now(rig))
+
+    waiting, _ = rig.service.start(ADMIN, "m")
+
+    assert (waiting.phase, waiting.attempt) == (Phase.QUEUED, 0)
+    assert waiting.resumable_bytes == left.resumable_bytes
+    kept = rig.service.what_is_kept("m")
+    assert kept.kept_bytes + kept.current_bytes == left.resumable_bytes
+    again = rig.service.cancel(ADMIN, "m")
+    assert again.resumable_bytes == left.resumable_bytes
+
+
+def around_now(rig: Rig) -> QuietHours:
+    """Quiet hours that are on."""
+    now = rig.clock.now().astimezone()
+    hour = dt.timedelta(hours=1)
+    return QuietHours((now - hour).time(), (now + hour).time())
 
 
 def test_a_stalled_line_is_left_at_once(rig: Rig, hub: Hub) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -197,12 +198,22 @@ def test_a_long_history_is_shown_whole_on_demand(open_page: OpenPage, house: Hou
 
 
 def test_a_line_says_what_how_it_ended_who_when_how_long_how_fast_and_how_much() -> None:
-    later = NOW + dt.timedelta(minutes=3)
-    line = download_history.heading(DownloadRecord(past("a", "x")), "WDv3", "Ann", later)
-    for word in ("WDv3", "Verified", "Ann", "3 min ago", "10 s", "40.0 MB/s", "400 MB"):
+    line = download_history.heading(DownloadRecord(past("a", "x")), "WDv3", "Ann", "04:44:03")
+    for word in ("WDv3", "Verified", "Ann", "04:44:03", "10 s", "40.0 MB/s", "400 MB"):
         assert word.replace(" ", "\N{NO-BREAK SPACE}") in line.replace(" ", "\N{NO-BREAK SPACE}"), (
             word
         )
+
+
+def test_the_line_of_a_running_download_stays_as_it_is_so_that_it_stays_open() -> None:
+    soon = past("a", "x", JobState.RUNNING, active_seconds=5.0, fetched_bytes=1_000_000)
+    later = replace(soon, active_seconds=9.0, fetched_bytes=9_000_000)
+    soon_said, later_said = (
+        download_history.heading(DownloadRecord(job), "X", "Ann", "04:44:03")
+        for job in (soon, later)
+    )
+    assert soon_said == later_said
+    assert "9\N{NO-BREAK SPACE}s" in download_history.facts(DownloadRecord(later), "UTC")
 
 
 def test_a_line_says_over_which_connections() -> None:
@@ -212,7 +223,7 @@ def test_a_line_says_over_which_connections() -> None:
         HostUse("https://hub", "huggingface_hub", "xet", "TLS", streams=1),
     )
     record = DownloadRecord(past("a", "x", payload={KEY: uses_to_json(uses)}))
-    assert "4 connections" in download_history.heading(record, "X", "Ann", NOW)
+    assert "4 connections" in download_history.heading(record, "X", "Ann", "04:44:03")
     said = download_history.facts(record, "UTC").replace("\\", "")
     assert "https://hub: 1 connection, 2 whole files, HTTP/1.1 over TLSv1.3" in said
     assert "http://cdn:81: 4 connections at once, 5 in all, 9 ranges, HTTP/1.1, through a" in said
@@ -234,7 +245,7 @@ def test_a_failure_is_said_with_its_next_step_and_as_plain_text() -> None:
     assert r"No access to \*org/x\*\. Accept the licence\." in said
     assert "Ended" not in said
     assert "not all" in said
-    assert "average" not in download_history.heading(record, "X", "Ann", NOW)
+    assert "average" not in download_history.heading(record, "X", "Ann", "04:44:03")
 
 
 def test_a_forgotten_model_keeps_its_line(open_page: OpenPage, house: House) -> None:

@@ -84,6 +84,12 @@ def test_what_is_paused_needs_no_time() -> None:
     assert words == "1 download · 42.0 MB/s · 4 min left"
 
 
+def test_what_is_only_hashed_has_no_time_left_to_say() -> None:
+    hashed = _status(DownloadState.DOWNLOADING, Phase.VERIFYING, GIGABYTE, GIGABYTE, 42e6)
+    words = _plain(strip.words(strip.Pulse.of({"a": hashed})))
+    assert words == "1 download · 42.0 MB/s"
+
+
 def test_the_strip_counts_pulls_and_checks_too() -> None:
     moving = _status(DownloadState.DOWNLOADING, Phase.TRANSFERRING, 0, 10 * GIGABYTE, 42e6)
     others = OtherWork(pulls=2, checks=1, speed_bps=42e6, left_bytes=10 * GIGABYTE)

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from yipyap_core.clients.cache_layout import LOCKS_DIR, NOT_REPOSITORIES, SHARED
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "glusterfs", "ceph", "fuse.sshfs", "9p"}
 )
+LOCK_PATIENCE_SECONDS = 5.0
+"""A volume whose lock service is away may never return from the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,16 @@ def has_symlinks(cache_dir: Path) -> bool:
         return False
 
 
-def has_locks(cache_dir: Path) -> bool:
-    """Whether a lock that one holds keeps another out."""
+def has_locks(cache_dir: Path, patience_seconds: float = LOCK_PATIENCE_SECONDS) -> bool:
+    """Whether a lock that one holds keeps another out; not where the volume never answers."""
+    found: list[bool] = []
+    asking = threading.Thread(target=lambda: found.append(_keeps_out(cache_dir)), daemon=True)
+    asking.start()
+    asking.join(patience_seconds)
+    return True in found
+
+
+def _keeps_out(cache_dir: Path) -> bool:
     try:
         with (
             _scratch(cache_dir) as place,

@@ -11,8 +11,10 @@ import contextlib
 import errno
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 from filelock import SoftFileLock, Timeout
@@ -24,6 +26,7 @@ FIRST_POLL_SECONDS = 0.05
 LONGEST_POLL_SECONDS = 0.5
 LOCK_MODE = 0o664
 """Of the hub client: people who share a cache have to be able to wait for each other."""
+OTHER_VOLUME = "Set HF_HOME to a folder on a volume with locks, or mount this one with them."
 TAKEN = frozenset({errno.EAGAIN, errno.EACCES})
 NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 
@@ -63,7 +66,7 @@ def acquire(path: str, name: str, patience: Patience) -> Held | None:
     file by `name`, and `OSError`.
     """
     try:
-        held = try_lock(path)
+        held = _ask(path, name, patience)
     except OSError as error:
         if error.errno != errno.ENOLCK:
             raise
@@ -74,8 +77,54 @@ def acquire(path: str, name: str, patience: Patience) -> Held | None:
 def _none_given(name: str) -> LockUnavailable:
     return LockUnavailable(
         f"The volume of the cache gives no lock for {name}, so that two programs could spoil it.",
-        hint="Set HF_HOME to a folder on a volume with locks, or mount this one with them.",
+        hint=OTHER_VOLUME,
     )
+
+
+def _no_answer(name: str, patience: Patience) -> LockUnavailable:
+    return LockUnavailable(
+        f"The volume of the cache did not answer within {patience.timeout_seconds:g} seconds"
+        f" when it was asked for the lock of {name}.",
+        hint=OTHER_VOLUME,
+    )
+
+
+def _ask(path: str, name: str, patience: Patience) -> Held | None:
+    """`try_lock` with an end: a volume whose lock service is away never returns from the call.
+
+    So a thread makes it. A lock that comes when nobody waits any more is let go at once.
+    """
+    asked: Future[Held | None] = Future()
+    threading.Thread(target=_answer, args=(asked, path), name="transfer-lock", daemon=True).start()
+    deadline = time.monotonic() + patience.timeout_seconds
+    try:
+        while not wait([asked], FIRST_POLL_SECONDS).done:
+            if time.monotonic() >= deadline:
+                raise _no_answer(name, patience)
+            patience.wait(0.0)
+        return asked.result()
+    except BaseException:
+        _disown(asked)
+        raise
+
+
+def _answer(asked: Future[Held | None], path: str) -> None:
+    try:
+        held = try_lock(path)
+    except OSError as error:
+        if asked.set_running_or_notify_cancel():
+            asked.set_exception(error)
+        return
+    if asked.set_running_or_notify_cancel():
+        asked.set_result(held)
+    elif held is not None:
+        held.release()
+
+
+def _disown(asked: Future[Held | None]) -> None:
+    """Let go of what was answered, or will be."""
+    if not asked.cancel() and asked.exception() is None and (held := asked.result()) is not None:
+        held.release()
 
 
 def _wait_for(path: str, name: str, patience: Patience) -> Held | None:
@@ -93,7 +142,7 @@ def _wait_for(path: str, name: str, patience: Patience) -> Held | None:
             )
         patience.wait(min(poll, deadline - now))
         poll = min(poll * 2, LONGEST_POLL_SECONDS)
-        if (held := try_lock(path)) is not None:
+        if (held := _ask(path, name, patience)) is not None:
             return held
     return None
 

@@ -80,7 +80,8 @@ def _draw_records(services: Services) -> None:
 def _draw_record(services: Services, record: DownloadRecord, names: Mapping[str, str]) -> None:
     job = record.job
     actor = names.get(job.actor, job.actor)
-    label = heading(record, _model_name(services, job.subject), actor, dt.datetime.now(dt.UTC))
+    at = formats.clock_time(job.created_at, dt.datetime.now(dt.UTC), session.zone())
+    label = heading(record, _model_name(services, job.subject), actor, at)
     key = f"download-history-{job.id}"
     with st.expander(label, key=key, type="compact", on_change="rerun") as line:
         if line.open:
@@ -89,20 +90,27 @@ def _draw_record(services: Services, record: DownloadRecord, names: Mapping[str,
             st.markdown("\n".join(timeline.line(event, session.zone()) for event in events))
 
 
-def heading(record: DownloadRecord, model: str, actor: str, now: dt.datetime) -> str:
-    """Say one download in one line: what, how it ended, who, when, how long, speed, size."""
-    look = LOOKS[record.job.state]
-    speed = record.mean_speed_bps
-    size_bytes = record.job.progress.bytes_total
+def heading(record: DownloadRecord, model: str, actor: str, at: str) -> str:
+    """Say one download in one line: what, how it ended, who, when, how long, speed, size.
+
+    A line whose words move closes again under the hand that opened it: so the time is that of the
+    clock, and how long and how fast are said at the end.
+    """
+    look, job = LOOKS[record.job.state], record.job
+    size_bytes = job.progress.bytes_total
     figures = (
-        f"{plain(actor)}, {formats.ago(record.job.created_at, now)}",
-        _duration(record.seconds),
-        f"{formats.speed(speed)} on average" if speed else "",
+        f"{plain(actor)}, {at}",
+        *(() if job.is_live else _speed_figures(record)),
         formats.size(size_bytes) if size_bytes else "",
-        download_connections.widest(record.connections),
+        "" if job.is_live else download_connections.widest(record.connections),
     )
     said = " · ".join(figure for figure in figures if figure)
     return f"{look.dot} **{plain(model)}** {look.label} :gray[{said}]"
+
+
+def _speed_figures(record: DownloadRecord) -> tuple[str, ...]:
+    speed = record.mean_speed_bps
+    return _duration(record.seconds), f"{formats.speed(speed)} on average" if speed else ""
 
 
 def _duration(seconds: float) -> str:
@@ -118,6 +126,7 @@ def facts(record: DownloadRecord, zone: str | None) -> str:
         ("Why", plain(f"{failure.message} {failure.hint}") if failure else NOTHING),
         ("Asked for", formats.exact_time(job.created_at, zone)),
         ("Ended", formats.exact_time(job.finished_at, zone) if job.finished_at else NOTHING),
+        ("At work", (job.is_live and _duration(record.seconds)) or NOTHING),
         ("Files", f"{job.progress.files_done} of {job.progress.files_total}"),
         ("Bytes", formats.done_of_total(job.progress)),
         ("From the network", formats.exact_size(job.fetched_bytes)),

@@ -58,8 +58,9 @@ class Pulse:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Until all that is not paused is there at the present speed; None while nothing moves."""
-        return self.left_bytes / self.speed_bps if self.speed_bps >= 1 else None
+        """Until all that is not paused is there; None while nothing moves or nothing is left."""
+        moves = self.speed_bps >= 1 and self.left_bytes > 0
+        return self.left_bytes / self.speed_bps if moves else None
 
 
 def live() -> Live:

@@ -20,6 +20,8 @@ from yipyap_core.stores.jobs import JobStore
 
 REREAD_SECONDS = 1.0
 """How old the view of the store and of the cache may be: other processes change both."""
+EARLIER_JOBS = 10
+"""So far back it is looked for what an earlier job of a model has left."""
 
 
 class LatestJobs:
@@ -32,6 +34,7 @@ class LatestJobs:
         self._changed = changed
         self._lock = threading.Lock()
         self._jobs: Mapping[str, Job] = {}
+        self._commits: dict[str, tuple[str, str | None]] = {}
         self._read_at = float("-inf")
         self._generation = 0
         # readings, numbered in the order in which they began
@@ -77,10 +80,27 @@ class LatestJobs:
         return self.all().get(model_id)
 
     def commit_of(self, model_id: str) -> str | None:
-        """The commit that the model's last job resolved to."""
+        """The commit that the model's last job resolved to; until it has, that of one before.
+
+        What an earlier job left is there, and kept, while the next one still waits in the queue.
+        """
         job = self._jobs.get(model_id)
-        commit = job.payload.get("commit") if job else None
-        return commit if isinstance(commit, str) else None
+        if job is None:
+            return None
+        return _commit_in(job) or self._commit_before(job)
+
+    def _commit_before(self, job: Job) -> str | None:
+        job_id, commit = self._commits.get(job.subject, ("", None))
+        if job_id != job.id:
+            past = self._store.history(JobKind.DOWNLOAD, job.subject, EARLIER_JOBS)
+            commit = next(filter(None, map(_commit_in, past)), None)
+            self._commits[job.subject] = (job.id, commit)
+        return commit
+
+
+def _commit_in(job: Job) -> str | None:
+    commit = job.payload.get("commit")
+    return commit if isinstance(commit, str) else None
 
 
 class StatusBoard:
