@@ -160,6 +160,10 @@ def test_what_an_earlier_job_left_is_known_while_the_next_one_waits(rig: Rig, hu
     assert kept.kept_bytes + kept.current_bytes == left.resumable_bytes
     again = rig.service.cancel(ADMIN, "m")
     assert again.resumable_bytes == left.resumable_bytes
+    rig.service.start(ADMIN, "m")
+    gone = rig.service.cancel(ADMIN, "m", keep=False)
+    assert gone.resumable_bytes < MB
+    assert rig.blob_bytes() < MB
 
 
 def around_now(rig: Rig) -> QuietHours:

@@ -26,6 +26,7 @@ from tests.test_transfer.support import (
     wait_until,
 )
 from yipyap_core.errors import LockUnavailable
+from yipyap_core.transfer import locks
 from yipyap_core.transfer.locks import try_lock
 
 
@@ -109,9 +110,14 @@ def silent_volume(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentVolume]:
 
 
 def test_a_volume_that_never_answers_a_lock_ends_in_a_message(
-    hub: Hub, cache_dir: Path, control: Control, silent_volume: SilentVolume
+    hub: Hub,
+    cache_dir: Path,
+    control: Control,
+    silent_volume: SilentVolume,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plan = plan_of(hub, hub.add_repo(REPO, {"config.json": b"{}"}))
+    monkeypatch.setattr(locks, "SILENT_SECONDS", 0.1)
 
     with pytest.raises(LockUnavailable) as caught:
         transfer_of(hub.endpoint, cache_dir, lock_timeout_seconds=0.2).run(plan, control=control)
@@ -119,6 +125,7 @@ def test_a_volume_that_never_answers_a_lock_ends_in_a_message(
     assert "did not answer within 0.2 seconds" in caught.value.message
     assert "config.json" in caught.value.message
     assert "HF_HOME" in caught.value.hint
+    assert len(control.noted("waiting_for_lock")) == 1
     silent_volume.answers.set()
     name = blob_of(cache_dir, plan, "config.json").name
     path = cache_dir / ".locks" / plan.repo.folder_name / f"{name}.lock"

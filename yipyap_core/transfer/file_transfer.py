@@ -169,10 +169,9 @@ class FileTransfer:
     def _patience(self, lane: Lane, work: Work) -> Patience:
         file = work.file
 
-        def waiting() -> None:
+        def waiting(why: str) -> None:
             self._waited_for.add(file.etag)
-            note = f"Another program is fetching {file.path}; waiting for it."
-            self._context.control.note("waiting_for_lock", note)
+            self._context.control.note("waiting_for_lock", why)
 
         return Patience(
             timeout_seconds=self._context.options.lock_timeout_seconds,

@@ -24,6 +24,8 @@ from yipyap_core.transfer.disk import remove
 
 FIRST_POLL_SECONDS = 0.05
 LONGEST_POLL_SECONDS = 0.5
+SILENT_SECONDS = 3.0
+"""A volume that has not answered for so long is worth a word."""
 LOCK_MODE = 0o664
 """Of the hub client: people who share a cache have to be able to wait for each other."""
 OTHER_VOLUME = "Set HF_HOME to a folder on a volume with locks, or mount this one with them."
@@ -38,8 +40,8 @@ class Patience:
     timeout_seconds: float
     wait: Callable[[float], None]
     """Sleeps, and raises to give up."""
-    waiting: Callable[[], None]
-    """Told once, when another program holds the lock."""
+    waiting: Callable[[str], None]
+    """Told why, when the lock does not come: another program holds it, or the volume is silent."""
     needless: Callable[[], bool]
     """Whether what the lock is wanted for has been done by the other program."""
     signs_of_life: Callable[[], int]
@@ -96,11 +98,15 @@ def _ask(path: str, name: str, patience: Patience) -> Held | None:
     """
     asked: Future[Held | None] = Future()
     threading.Thread(target=_answer, args=(asked, path), name="transfer-lock", daemon=True).start()
-    deadline = time.monotonic() + patience.timeout_seconds
+    began, told = time.monotonic(), False
     try:
         while not wait([asked], FIRST_POLL_SECONDS).done:
-            if time.monotonic() >= deadline:
+            silent_seconds = time.monotonic() - began
+            if silent_seconds >= patience.timeout_seconds:
                 raise _no_answer(name, patience)
+            if silent_seconds >= SILENT_SECONDS and not told:
+                told = True
+                patience.waiting(f"The volume has not answered yet about the lock of {name}.")
             patience.wait(0.0)
         return asked.result()
     except BaseException:
@@ -130,7 +136,7 @@ def _disown(asked: Future[Held | None]) -> None:
 def _wait_for(path: str, name: str, patience: Patience) -> Held | None:
     deadline = time.monotonic() + patience.timeout_seconds
     poll, life = FIRST_POLL_SECONDS, patience.signs_of_life()
-    patience.waiting()
+    patience.waiting(f"Another program is fetching {name}; waiting for it.")
     while not patience.needless():
         now = time.monotonic()
         if life != (seen := patience.signs_of_life()):

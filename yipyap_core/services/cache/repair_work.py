@@ -157,11 +157,10 @@ class CacheRepairWorker:
             context.token.wait(seconds)
             context.token.raise_if_cancelled()
 
-        note = f"Another program is fetching {file.path}; waiting for it."
         return Patience(
             timeout_seconds=self._lock_timeout_seconds,
             wait=wait,
-            waiting=lambda: context.meter.note("waiting_for_lock", note),
+            waiting=lambda why: context.meter.note("waiting_for_lock", why),
             needless=lambda: False,
             signs_of_life=lambda: unfinished_bytes(layout.blobs, file.etag),
         )

@@ -68,10 +68,19 @@ class StoppedDownloads:
 
     def _discard(self, job: Job) -> None:
         if self._has_begun(job.subject):
-            plan = plan_of_document(self._jobs.document(job.id))
+            plan = self._plan_of(job)
             if plan is not None:
                 remove_partials(plan, self._other_plans(job), self._cache_dir)
                 self._presence.drop(plan.repo.folder_name)
+
+    def _plan_of(self, job: Job) -> DownloadPlan | None:
+        """The job's own plan; of one that has none yet, that of what an earlier one left."""
+        if plan := plan_of_document(self._jobs.document(job.id)):
+            return plan
+        try:
+            return self._presence.plan_of(self._catalog.get(job.subject))
+        except UnknownModel:
+            return None
 
     def _other_plans(self, job: Job) -> list[DownloadPlan]:
         others = [one for one in self._jobs.live(JobKind.DOWNLOAD) if one.id != job.id]
