@@ -32,5 +32,4 @@ def render(services: Services, principal: Principal) -> Live:
     specs = [spec for spec in services.registry.models() if spec.family == family.id]
     slots = model_list.draw_rows(specs, snapshot.statuses(), services.settings.hub_endpoint)
     config_history.draw(services, principal, family)
-    download_dialog.draw()
-    return joined(model_list.live(slots), trial)
+    return joined(model_list.live(slots), trial, download_dialog.draw())

@@ -48,8 +48,8 @@ def render(services: Services, principal: Principal) -> Live:
             st.info("No model fits this filter and search.", icon=":material/search_off:")
     with side:
         queue_panel.draw(services)
-    download_dialog.draw()
-    return live.joined(model_list.live(slots), pulls, queue_panel.live())
+    question = download_dialog.draw()
+    return live.joined(model_list.live(slots), pulls, queue_panel.live(), question)
 
 
 def _refresh(principal: Principal) -> str:

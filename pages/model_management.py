@@ -47,9 +47,9 @@ def render(services: Services, principal: Principal) -> Live:
     family_cards.draw(services)
     engines = try_canary.draw(services, principal)
     engine_limits.draw(services, principal)
-    download_dialog.draw()
+    question = download_dialog.draw()
     figures.draw_ollama(ollama, services, principal)
-    return live.joined(moving, machine, engines)
+    return live.joined(moving, machine, engines, question)
 
 
 def _draw_quick_actions() -> None:

@@ -65,6 +65,8 @@ def test_cancelling_asks_first_and_says_what_is_kept(server: Server, visit: Visi
     expect(question).to_contain_text(
         re.compile(r"of 2 files, .* kept; the current file goes on at")
     )
+    first = question.inner_text()
+    wait_until(lambda: question.inner_text() != first, "what is said to be kept grows")
     press(question.get_by_role("button", name="Go on downloading"))
     expect(question).to_have_count(0)
     expect(visitor.row("wdv3-swinv2")).to_contain_text("Downloading")

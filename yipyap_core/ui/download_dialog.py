@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from yipyap_core.domain.download_queue import KeptSummary
+from yipyap_core.domain.jobs import Phase
 from yipyap_core.domain.users import Principal, Role
 from yipyap_core.errors import NotFound
 from yipyap_core.services.container import current
-from yipyap_core.ui import actions, boundary, dialogs, formats
+from yipyap_core.ui import actions, boundary, dialogs, formats, snapshot
 from yipyap_core.ui.formats import plain
 from yipyap_core.ui.guard import admit
+from yipyap_core.ui.live import Live
 
 CANCEL: Final = "cancel-download"
 
@@ -22,28 +25,35 @@ def ask(model_id: str) -> None:
     dialogs.ask(CANCEL, model_id)
 
 
-def draw() -> None:
-    """Draw the question when it is open."""
+def draw() -> Live:
+    """Draw the question when it is open; what it says is kept grows with what arrives."""
     model_id = dialogs.asked(CANCEL)
+    said: list[DeltaGenerator] = []
     if model_id is not None:
-        _question(model_id)
+        _question(model_id, said)
+
+    def paint() -> None:
+        status = snapshot.statuses().get(model_id or "")
+        if said and status and status.phase in {Phase.TRANSFERRING, Phase.STALLED}:
+            said[0].markdown(_sentence(status.model_id))
+
+    return Live(paint=paint, structure=lambda: None, is_moving=lambda: False)
 
 
 @st.dialog("Cancel download", icon=":material/close:", on_dismiss=dialogs.close)
-def _question(model_id: str) -> None:
+def _question(model_id: str, said: list[DeltaGenerator]) -> None:
     admit(Role.ADMIN)
-    boundary.contained(lambda: _draw_question(model_id))
+    boundary.contained(lambda: _draw_question(model_id, said))
 
 
-def _draw_question(model_id: str) -> None:
-    services = current()
+def _draw_question(model_id: str, said: list[DeltaGenerator]) -> None:
+    slot = st.empty()
     try:
-        name = services.registry.get(model_id).name
+        slot.markdown(_sentence(model_id))
     except NotFound:
         dialogs.close()
         raise
-    kept = services.downloads.what_is_kept(model_id)
-    st.markdown(f"**{plain(name)}** stops. {words(kept)}")
+    said[:] = [slot]
     pressed = [
         _answer("Cancel, keep files", model_id, True, type_="primary"),
         _answer("Cancel and delete partial files", model_id, False, type_="secondary"),
@@ -51,6 +61,12 @@ def _draw_question(model_id: str) -> None:
     ]
     if any(pressed):
         st.rerun()
+
+
+def _sentence(model_id: str) -> str:
+    services = current()
+    name = services.registry.get(model_id).name
+    return f"**{plain(name)}** stops. {words(services.downloads.what_is_kept(model_id))}"
 
 
 def _answer(label: str, model_id: str, keep: bool, *, type_: actions.ButtonType) -> bool:

@@ -11,7 +11,7 @@ from yipyap_core.domain.downloads import DownloadStatus
 from yipyap_core.domain.models import ModelSpec, ModelType
 from yipyap_core.services.container import Services
 from yipyap_core.ui import download_actions, download_dialog, model_row, progress, snapshot
-from yipyap_core.ui.live import Live
+from yipyap_core.ui.live import Live, joined
 from yipyap_core.ui.states import is_moving
 
 
@@ -26,8 +26,7 @@ def draw(services: Services, type_: ModelType) -> Live:
             st.caption(family.description)
             specs = [spec for spec in services.registry.models() if spec.family == family.id]
             slots |= draw_rows(specs, statuses, services.settings.hub_endpoint)
-    download_dialog.draw()
-    return live(slots)
+    return joined(live(slots), download_dialog.draw())
 
 
 def draw_rows(
