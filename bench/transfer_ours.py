@@ -58,6 +58,9 @@ class Counters:
     def add_fleeting_bytes(self, size_bytes: int) -> None:
         """Not looked at."""
 
+    def hashing(self, path: str, left_bytes: int) -> None:
+        """Not looked at."""
+
     def add_kept_bytes(self, size_bytes: int) -> None:
         """Count."""
         self.done_bytes += size_bytes

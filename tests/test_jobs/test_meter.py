@@ -86,6 +86,17 @@ def test_what_a_stop_would_lose_is_told_apart_and_never_more_than_there_is(meter
     assert meter.snapshot().fleeting_bytes == 0
 
 
+def test_what_is_only_left_to_be_hashed_is_summed_up_until_the_files_are_done(meter: Meter) -> None:
+    meter.hashing("a.bin", 30)
+    meter.hashing("b.bin", 20)
+    meter.hashing("a.bin", 10)
+    assert meter.snapshot().unhashed_bytes == 30
+    meter.file_done("a.bin")
+    assert meter.snapshot().unhashed_bytes == 20
+    meter.restart_file("b.bin", 20, "its hash was wrong")
+    assert meter.snapshot().unhashed_bytes == 0
+
+
 def test_a_second_run_counts_anew(meter: Meter) -> None:
     meter.set_plan(bytes_total=100, files_total=2, kept_bytes=0)
     meter.add_bytes(100)

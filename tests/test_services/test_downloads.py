@@ -30,6 +30,8 @@ from yipyap_core.errors import (
     UnknownFile,
     UnknownModel,
 )
+from yipyap_core.jobs.meter import Meter
+from yipyap_core.transfer.options import MIB
 
 MB = 1_000_000
 
@@ -340,16 +342,21 @@ def test_what_another_tool_downloaded_is_complete_but_not_verified(rig: Rig, hub
     assert rig.service.generation != generation
 
 
-def test_what_another_tool_left_is_hashed_and_only_the_rest_is_fetched(rig: Rig, hub: Hub) -> None:
+def test_what_another_tool_left_is_hashed_and_only_the_rest_is_fetched(
+    rig: Rig, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small_repo(hub)
     rig.shelf.add("m", "org/small")
     snapshot_download(
         "org/small", cache_dir=rig.cache, endpoint=hub.endpoint, allow_patterns=["model*"]
     )
     hub.forget_requests()
+    left: list[int] = []
+    monkeypatch.setattr(Meter, "hashing", lambda *about: left.append(about[-1]))
     done = rig.download("m")
     assert done.verified
     assert not hub.find("model.safetensors")
+    assert left == [3 * MB, 3 * MB, 3 * MB - MIB, 3 * MB - 2 * MIB, 0]
 
 
 def test_a_damaged_file_of_another_tool_is_fetched_again(rig: Rig, hub: Hub) -> None:

@@ -38,6 +38,7 @@ class Control:
         self.kept = 0
         self.lost = 0
         self.fleeting = 0
+        self.unhashed: dict[str, int] = {}
         self.phases: list[Phase] = []
         self.done: dict[str, bool] = {}
         self.restarts: list[tuple[str, int, str]] = []
@@ -71,6 +72,9 @@ class Control:
     def add_kept_bytes(self, size_bytes: int) -> None:
         with self._lock:
             self.kept += size_bytes
+
+    def hashing(self, path: str, left_bytes: int) -> None:
+        self.unhashed[path] = left_bytes
 
     def file_started(self, path: str) -> None:
         assert path

@@ -90,6 +90,15 @@ def test_what_is_only_hashed_has_no_time_left_to_say() -> None:
     assert words == "1 download · 42.0 MB/s"
 
 
+def test_how_much_is_left_to_be_hashed_is_said() -> None:
+    status = _status(DownloadState.DOWNLOADING, Phase.VERIFYING, GIGABYTE, GIGABYTE)
+    hashed = dataclasses.replace(
+        status, progress=dataclasses.replace(status.progress, unhashed_bytes=420_000_000)
+    )
+    assert _plain(progress.words(hashed)).endswith(":blue[Verifying] · 420 MB left to check")
+    assert _plain(progress.words(status)).endswith(":blue[Verifying]")
+
+
 def test_the_strip_counts_pulls_and_checks_too() -> None:
     moving = _status(DownloadState.DOWNLOADING, Phase.TRANSFERRING, 0, 10 * GIGABYTE, 42e6)
     others = OtherWork(pulls=2, checks=1, speed_bps=42e6, left_bytes=10 * GIGABYTE)

@@ -108,6 +108,8 @@ class Progress:
     """Files that have begun and are not whole."""
     fleeting_bytes: int = 0
     """Those of `bytes_done` that a stop would lose: a client that fetches for us keeps nothing."""
+    unhashed_bytes: int = 0
+    """Of files of which nothing but the hash is left to do, so much has still to be hashed."""
 
     @property
     def percent(self) -> float:

@@ -65,6 +65,7 @@ class Meter:
         self._files_floor = start.files_done if start else 0
         self._files_done = 0
         self._open: dict[str, None] = {}  # in the order in which they were started
+        self._unhashed: dict[str, int] = {}
         self._whole = self._whole_floor = 0
         self._uses: list[Callable[[], tuple[HostUse, ...]]] = [lambda: uses_before]
         self._fetched_before = fetched_before
@@ -112,6 +113,7 @@ class Meter:
             self._floor, self._files_floor, self._files_done = kept_bytes, kept_files, 0
             self._whole, self._whole_floor = 0, kept_whole_bytes
             self._open.clear()
+            self._unhashed.clear()
             self._base = _sum(self._cells)
         if kept_bytes < before:
             self.note(
@@ -142,6 +144,12 @@ class Meter:
             self._files_done += 1
             self._whole += size_bytes
             self._open.pop(path, None)
+            self._unhashed.pop(path, None)
+
+    def hashing(self, path: str, left_bytes: int) -> None:
+        """Nothing but the hash of this file is left to do, over so many more bytes."""
+        with self._lock:
+            self._unhashed[path] = left_bytes
 
     def uses(self, look: Callable[[], tuple[HostUse, ...]]) -> None:
         """Read from `look` which connections a part of this attempt uses."""
@@ -149,6 +157,8 @@ class Meter:
 
     def restart_file(self, path: str, lost_bytes: int, reason: str) -> None:
         """Take back counted bytes of a file, and say why in the timeline."""
+        with self._lock:
+            self._unhashed.pop(path, None)
         self._cell().lost += lost_bytes
         self.note("restart_file", f"{path}: {size_words(lost_bytes)} are fetched again: {reason}")
 
@@ -201,6 +211,7 @@ class Meter:
             files_done, files_total = max(self._files_done, self._files_floor), self._files_total
             whole, unfinished = max(self._whole, self._whole_floor), len(self._open)
             current_file = next(reversed(self._open), None)
+            unhashed = sum(self._unhashed.values())
         fetched = now.fetched - base.fetched
         kept = now.kept - base.kept
         # until the first byte arrives, a transfer is still counting what there is
@@ -219,6 +230,7 @@ class Meter:
             whole_bytes=min(done, whole),
             fleeting_bytes=max(0, min(now.fleeting, done - whole)),
             unfinished_files=unfinished,
+            unhashed_bytes=unhashed,
         )
 
     def _cell(self) -> _Cell:

@@ -36,6 +36,9 @@ class TransferControl(Protocol):
     def file_started(self, path: str) -> None:
         """Bytes of this file are expected next; with several at a time the newest counts."""
 
+    def hashing(self, path: str, left_bytes: int) -> None:
+        """All of the file is here, and so many of its bytes have still to be hashed."""
+
     def file_done(self, path: str, size_bytes: int, *, verified: bool) -> None:
         """The file is in the cache under its name; called once for each file of the plan.
 

@@ -92,6 +92,11 @@ class FollowingHash:
         """Whether the bytes come faster than they can be hashed."""
         return self._frontier - self._hashed >= BEHIND_BYTES
 
+    @property
+    def hashed_bytes(self) -> int:
+        """How far the hash is."""
+        return self._hashed
+
     def hand_over(self, start: int, buffer: memoryview, count: int) -> memoryview:
         """Offer the written bytes from `start`, the first `count` of `buffer`, to be hashed there.
 
@@ -109,7 +114,10 @@ class FollowingHash:
             return spare
 
     def finish(self, check: Callable[[], None]) -> str:
-        """Wait until the whole file is hashed; `check` raises to give up, `OSError` passes."""
+        """Wait until the whole file is hashed; raises `OSError`.
+
+        `check` is called now and then and raises to give up.
+        """
         with self._condition:
             while self._hashed < self._file.size_bytes and self._failure is None:
                 self._condition.wait(0.1)

@@ -76,8 +76,13 @@ class WideFetch:
                 self._recovery.pause(failure, lane.stopper)
 
     def _finish(self) -> str:
+        def look() -> None:
+            self._context.stopper.check()
+            left_bytes = self._file.size_bytes - self._hash.hashed_bytes
+            self._context.control.hashing(self._file.path, left_bytes)
+
         with self._context.phases.verifying():
-            return self._hash.finish(self._context.stopper.check)
+            return self._hash.finish(look)
 
     # one chunk
 

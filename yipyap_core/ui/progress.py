@@ -45,4 +45,6 @@ def words(status: DownloadStatus) -> str:
         parts.append(formats.remaining(progress.eta_seconds))
     else:
         parts.append(f":{look.colour}[{look.label}]")
+    if status.phase is Phase.VERIFYING and progress.unhashed_bytes:
+        parts.append(f"{formats.size(progress.unhashed_bytes)} left to check")
     return " · ".join(parts)

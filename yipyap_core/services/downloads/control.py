@@ -49,6 +49,10 @@ class JobControl:
         """Show the file."""
         self._meter.file_started(path)
 
+    def hashing(self, path: str, left_bytes: int) -> None:
+        """Show how far the hash is."""
+        self._meter.hashing(path, left_bytes)
+
     def file_done(self, path: str, size_bytes: int, *, verified: bool) -> None:
         """Count the file, a content of two names once, and remember what was hashed."""
         etag = self._record.etag_of(path)

@@ -11,7 +11,7 @@ from yipyap_core.errors import ConnectionLost
 from yipyap_core.jobs.work import JobContext
 from yipyap_core.services.downloads.control import VerifiedRecord
 from yipyap_core.transfer.disk import cache_errors
-from yipyap_core.transfer.hashing import hash_now
+from yipyap_core.transfer.hashing import READ_BYTES, hash_now
 from yipyap_core.transfer.layout import Layout
 
 
@@ -27,6 +27,8 @@ def damaged_files(
         return []
     context.phase(Phase.VERIFYING)
     layout = Layout(cache_dir, plan.repo, plan.commit)
+    for file in unknown.values():
+        context.meter.hashing(file.path, file.size_bytes)
     damaged = []
     for file in unknown.values():
         context.meter.file_started(file.path)
@@ -34,6 +36,7 @@ def damaged_files(
             record.add(file.path)
         else:
             damaged.append(file)
+        context.meter.hashing(file.path, 0)
     return damaged
 
 
@@ -47,6 +50,14 @@ def remove_damaged(plan: DownloadPlan, file: RemoteFile, cache_dir: Path) -> Non
 
 
 def _hash_of(context: JobContext, layout: Layout, file: RemoteFile) -> str:
+    left_bytes = file.size_bytes + READ_BYTES
+
+    def look() -> None:
+        nonlocal left_bytes
+        context.token.raise_if_cancelled()
+        left_bytes = max(0, left_bytes - READ_BYTES)
+        context.meter.hashing(file.path, left_bytes)
+
     path = layout.pointer(file)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -54,6 +65,6 @@ def _hash_of(context: JobContext, layout: Layout, file: RemoteFile) -> str:
         raise ConnectionLost(f"{file.path} was removed from the cache meanwhile.") from error
     try:
         with cache_errors(layout.blobs, file.path):
-            return hash_now(descriptor, file, context.token.raise_if_cancelled)
+            return hash_now(descriptor, file, look)
     finally:
         os.close(descriptor)
