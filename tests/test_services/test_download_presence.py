@@ -8,6 +8,7 @@ from huggingface_hub import snapshot_download
 
 from tests.standins.hub import Hub
 from tests.test_services.download_rig import Rig
+from tests.test_transfer.support import wait_until
 from yipyap_core.domain.downloads import DownloadState
 from yipyap_core.domain.verified import BlobStamp
 from yipyap_core.services.downloads.presence import CachePresence
@@ -41,18 +42,35 @@ def test_a_model_is_looked_at_again_only_when_its_folders_moved(rig: Rig) -> Non
     for _ in range(5):
         assert presence.of(spec).verified
     assert store.looks == 1
-    assert not presence.changed([spec])
+    seen = presence.generation
+    presence.look_at([spec])
+    assert presence.generation == seen
     name = next(rig.cache.glob("models--*/snapshots/*/sub/b.txt"))
     target = name.readlink()
     name.unlink()
-    assert presence.changed([spec])
     assert not presence.of(spec).is_complete
+    assert presence.generation == seen + 1
     name.symlink_to(target)
-    assert presence.changed([spec])
+    presence.look_at([spec])
+    assert presence.generation == seen + 2
     assert presence.of(spec).is_complete
     presence.drop(spec.repo.folder_name)
     presence.of(spec)
     assert store.looks == 3
+
+
+def test_who_looks_at_one_model_hides_nothing_from_who_looks_at_all(rig: Rig) -> None:
+    rig.download("m")
+    assert rig.service.statuses()["m"].status is DownloadState.COMPLETED
+    next(rig.cache.glob("models--*/snapshots/*/a.json")).unlink()
+    assert rig.service.status("m").status is DownloadState.NOT_STARTED
+    rig.shelf.add("new", "org/new")
+    assert rig.service.status("new").status is DownloadState.NOT_STARTED
+
+    wait_until(lambda: rig.service.statuses()["m"].status is DownloadState.NOT_STARTED)
+    wait_until(lambda: "new" in rig.service.statuses())
+    del rig.shelf.specs["new"]
+    wait_until(lambda: "new" not in rig.service.statuses())
 
 
 @pytest.mark.parametrize("content_is_there", [True, False])

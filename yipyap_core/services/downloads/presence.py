@@ -78,6 +78,7 @@ class CachePresence:
         self._verified = verified
         self._recorded_commit = recorded_commit
         self._lock = threading.Lock()
+        self._generation = 0
         self._drops = 0  # a look that one of them overtook may be from before the change
         self._looks: dict[str, _Look] = {}
         self._trees: dict[tuple[str, str], _Tree] = {}
@@ -92,18 +93,20 @@ class CachePresence:
         drops = self._drops
         look = self._look(spec, wishes, recorded)
         with self._lock:
+            self._generation += before is None or before.holding != look.holding
             if drops == self._drops:
                 self._looks[spec.id] = look
         return look.holding
 
-    def changed(self, specs: Iterable[ModelSpec]) -> bool:
-        """Whether any model looks otherwise than at the last look; looks again where it does."""
-        moved = False
+    def look_at(self, specs: Iterable[ModelSpec]) -> None:
+        """Have `generation` know of what has happened to these models since they were looked at."""
         for spec in specs:
-            before = self._looks.get(spec.id)
-            holding = self.of(spec)
-            moved = moved or before is None or before.holding != holding
-        return moved
+            self.of(spec)
+
+    @property
+    def generation(self) -> int:
+        """Moves when any model was found otherwise than before, whoever looked."""
+        return self._generation
 
     def forget(self) -> None:
         """Look at everything anew next time."""

@@ -70,6 +70,7 @@ class DownloadViews:
         self._lock = threading.Lock()
         self._generation = 0
         self._seen: tuple[object, ...] = ()
+        self._known_ids: set[str] = set()
         self._polled_at = float("-inf")
         self._all: tuple[int, dict[str, DownloadStatus]] = (-1, {})
 
@@ -98,7 +99,9 @@ class DownloadViews:
         """How all stand, by model id."""
         generation = self.generation
         if self._all[0] != generation:
-            self._all = (generation, self._board.all(self._catalog.models()))
+            models = self._catalog.models()
+            self._know(models)
+            self._all = (self._generation, self._board.all(models))
         return dict(self._all[1])
 
     def speeds(self, model_id: str) -> tuple[float, ...]:
@@ -209,6 +212,13 @@ class DownloadViews:
         except UnknownModel:
             return  # nobody asks for it any more
 
+    def _know(self, models: tuple[ModelSpec, ...]) -> None:
+        """Notice models that were added or forgotten."""
+        ids = {spec.id for spec in models}
+        if ids != self._known_ids:
+            self._known_ids = ids
+            self._moved()
+
     def _moved(self) -> None:
         with self._lock:
             self._generation += 1
@@ -220,11 +230,12 @@ class DownloadViews:
             self._polled_at = now
             jobs = self._latest.all()
             running = {name for name, job in jobs.items() if job.state is JobState.RUNNING}
-            resting = [spec for spec in self._catalog.models() if spec.id not in running]
-            if self._presence.changed(resting):
-                self._moved()
+            models = self._catalog.models()
+            self._know(models)
+            self._presence.look_at(spec for spec in models if spec.id not in running)
         slot = int(now / LIVE_SECONDS) if self._runner.is_busy else 0
-        seen = (self._latest.generation, self._disabled(), slot)
+        found = (self._latest.generation, self._presence.generation)
+        seen = (*found, self._disabled(), slot)
         if seen != self._seen:
             self._seen = seen
             self._moved()
