@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.standins.hub import Corrupt, Hub, Pattern, Reset, Truncate
+from tests.standins.hub import Corrupt, Hub, Pattern, Reset, Slow, Source, Truncate
 from tests.test_services.download_rig import ADMIN, Rig
 from yipyap_core.api import views
 from yipyap_core.domain.downloads import DownloadState, DownloadStatus
@@ -20,6 +20,7 @@ from yipyap_core.ui import formats, progress
 MB = 1_000_000
 FLUSH_BYTES = 4 * MB
 """Bytes that may be written and not yet claimed, or claimed and not yet counted."""
+SMALL: dict[str, Source] = {"a.json": b"{}", "merges.txt": Pattern(700_000, 1)}
 REASONS = frozenset({"restart_file", "fewer_kept"})
 FAULTS = {
     "reset": Reset(2 * MB),
@@ -92,11 +93,13 @@ def befall(witness: Witness, hub: Hub, mishap: str) -> None:
         hub.inject(FAULTS[mishap], path="model.safetensors", count=1)
     elif mishap == "pause" and witness.rig.runner.is_busy:
         promised, reasons = witness.rig.service.what_is_kept("m"), witness.reasons()
-        witness.rig.service.pause(ADMIN, "m")
+        answered = witness.rig.service.pause(ADMIN, "m")
         paused = witness.look()
         kept = witness._on_disk() >= promised.kept_bytes + promised.current_bytes
         assert kept or witness.reasons() > reasons
         assert paused.progress.bytes_done == witness._on_disk()  # at rest they are the same
+        assert answered.progress.bytes_done == paused.progress.bytes_done
+        assert answered.progress.files_done == paused.progress.files_done
         witness.rig.service.resume(ADMIN, "m")
     elif mishap == "restart":
         witness.rig.close()
@@ -108,8 +111,9 @@ def befall(witness: Witness, hub: Hub, mishap: str) -> None:
 def test_shown_bytes_are_the_bytes_on_the_disk(mishaps: list[str], size: int, seed: int) -> None:
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder, Hub() as hub:
-        hub.add_repo("org/m", {"model.safetensors": Pattern(size), "a.json": b"{}"})
+        hub.add_repo("org/m", {"model.safetensors": Pattern(size), **SMALL})
         hub.configure(connection_bps=20 * MB)
+        hub.inject(Slow(MB), path="merges.txt")
         rig = Rig(Path(folder), hub, options={"attempts": 6}).start()
         rig.shelf.add("m", "org/m")
         witness = Witness(rig)
