@@ -60,7 +60,8 @@ def test_the_count_says_what_a_look_at_the_disk_says(rig: Rig, hub: Hub, stop: S
     assert (said.status, said.phase) == (found.status, found.phase)
     assert said.resumable_bytes == found.resumable_bytes == found.progress.bytes_done
     assert said.resolved_commit == found.resolved_commit
-    for figure in ("bytes_done", "bytes_total", "files_done", "files_total"):
+    figures = ("bytes_done", "bytes_total", "files_done", "files_total", "speed_bps", "eta_seconds")
+    for figure in figures:
         assert getattr(said.progress, figure) == getattr(found.progress, figure)
 
 

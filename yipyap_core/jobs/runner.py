@@ -220,7 +220,8 @@ class JobRunner:
                 attempt.stop(reason, sentence)
                 if not attempt.finished.wait(ANSWER_SECONDS):
                     return self._store.get(job_id)
-                counted = attempt.context.meter.snapshot()
+                last = attempt.context.meter.snapshot()
+                counted = replace(last, speed_bps=0.0, eta_seconds=None)
             elif job.state is JobState.RUNNING:
                 self._store.ask(job_id, reason.value)
                 return job
