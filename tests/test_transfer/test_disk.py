@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,9 +27,11 @@ from tests.test_transfer.support import (
 from yipyap_core.domain.downloads import DownloadPlan
 from yipyap_core.errors import DiskFull, UnsafePath
 from yipyap_core.transfer import present
+from yipyap_core.transfer.disk import remove_large
 from yipyap_core.transfer.layout import Layout
 from yipyap_core.transfer.linking import link
 from yipyap_core.transfer.options import MIB
+from yipyap_core.transfer.partial import Partial
 
 LARGE = "model.safetensors"
 FILES: dict[str, Source] = {LARGE: Pattern(12 * MIB), "config.json": b"{}"}
@@ -190,3 +194,48 @@ def test_a_name_that_leads_elsewhere_is_pointed_anew(hub: Hub, cache_dir: Path) 
     assert layout.pointer(plan.files[0]).read_bytes() == b"{}"
     link(layout, plan.files[0], is_last=True)
     assert present(plan, cache_dir).complete
+
+
+def test_who_deletes_a_large_file_does_not_wait_until_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_close, closed = threading.Event(), threading.Event()
+    close = os.close
+
+    def close_slowly(descriptor: int) -> None:
+        may_close.wait(20)
+        close(descriptor)
+        closed.set()
+
+    path = tmp_path / "a.part"
+    path.write_bytes(b"gigabytes")
+    monkeypatch.setattr(os, "close", close_slowly)
+    remove_large(str(path))
+    assert not path.exists()
+    may_close.set()
+    assert closed.wait(20)
+
+
+def test_a_link_is_deleted_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    kept, link_to_it = tmp_path / "kept", tmp_path / "a.part"
+    kept.write_bytes(b"")
+    link_to_it.symlink_to(kept)
+    for _ in range(2):  # the second time there is none
+        remove_large(str(link_to_it))
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_a_new_partial_file_is_not_cut_for_then_its_close_would_wait_for_the_disk(
+    hub: Hub, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(hub, hub.add_repo(REPO, {"a.safetensors": Pattern(2 * MIB)}))
+    layout = Layout(cache_dir, plan.repo, plan.commit)
+    layout.prepare()
+    cut: list[int] = []
+    monkeypatch.setattr(os, "ftruncate", lambda _, size: cut.append(size))
+    partial = Partial(layout, plan.files[0])
+    assert cut == []
+    partial.write(0, memoryview(b"x"))
+    partial.reset()
+    partial.close()
+    assert cut == [0]

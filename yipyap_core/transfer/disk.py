@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from yipyap_core.errors import CacheReadOnly, DiskFull, TransferError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 FILE_MODE = 0o666
+FREE_AFTER_SECONDS = 0.5
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
@@ -118,6 +120,24 @@ def remove(path: str) -> None:
     """Delete a file if it is there."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def remove_large(path: str) -> None:
+    """Delete a file if it is there, and do not wait until its gigabytes are free again.
+
+    The name goes at once; the content goes when a thread closes the file, or this process ends.
+    To free ten gigabytes keeps a disk busy for seconds: so that begins once the answer is out.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return remove(path)  # a link, or not ours to read
+    try:
+        remove(path)
+    finally:
+        closing = threading.Timer(FREE_AFTER_SECONDS, os.close, (descriptor,))
+        closing.daemon = True
+        closing.start()
 
 
 def make_link(target: str, name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from yipyap_core.domain.downloads import RemoteFile
-from yipyap_core.transfer.disk import FILE_MODE, remove, size_of
+from yipyap_core.transfer.disk import FILE_MODE, remove_large, size_of
 from yipyap_core.transfer.layout import Layout
 from yipyap_core.transfer.locks import try_lock
 from yipyap_core.transfer.options import CLAIM_BYTES
@@ -40,8 +40,8 @@ def kept_spans(layout: Layout, file: RemoteFile) -> tuple[Spans, str | None]:
 def discard(layout: Layout, file: RemoteFile) -> int:
     """Delete what is left of an unfinished download; returns the bytes it had claimed."""
     kept = kept_spans(layout, file)[0].total
-    remove(layout.part_text(file))
-    remove(layout.record_text(file))
+    for path in (layout.part_text(file), layout.record_text(file)):
+        remove_large(path)  # beside a disk that is busy writing even a small one takes seconds
     return kept
 
 
@@ -113,7 +113,7 @@ class Partial:
             self.validator = None
             self._resets += 1
             self._claim()
-            os.ftruncate(self.descriptor, 0)
+            _empty(self.descriptor)
         return lost
 
     def write(self, offset: int, view: memoryview) -> Extent:
@@ -183,3 +183,10 @@ class Partial:
         self._path.replace(blob)
         self._committed = True
         self._record_path.unlink(missing_ok=True)
+
+
+def _empty(descriptor: int) -> None:
+    """Cut a file to nothing, if it is not: ext4 writes a file that was cut out when it is closed,
+    and whoever pauses would wait for gigabytes to be on their way to the disk."""
+    if os.fstat(descriptor).st_size:
+        os.ftruncate(descriptor, 0)
