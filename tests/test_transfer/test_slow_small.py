@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.standins.hub import Corrupt, Hub, IgnoreRange, Pattern, Reset, Slow, Stall
+from tests.standins.hub import Corrupt, Hub, IgnoreRange, Pattern, Reset, Slow, Source, Stall
 from tests.test_transfer.support import (
     REPO,
     Control,
@@ -124,3 +124,20 @@ def test_a_stop_amid_a_stall_keeps_what_had_come(
     assert running.cancel() < 1.0
     there = present(plan, cache_dir)
     assert there.partials == {SMALL: SMALL_BYTES // 2}
+
+
+def test_many_that_were_begun_go_on_side_by_side(hub: Hub, cache_dir: Path) -> None:
+    files: dict[str, Source] = {f"{n:02}.bin": Pattern(300_000, n) for n in range(8)}
+    plan = plan_of(hub, hub.add_repo(REPO, files))
+    hub.configure(latency_seconds=0.03, connection_bps=200_000)
+    running = Running(transfer_of(hub.endpoint, cache_dir), plan, Control())
+    wait_until(lambda: len(present(plan, cache_dir).partials) == 7)  # the first told the distance
+    running.cancel()
+    hub.forget_requests()
+
+    control = Control()
+    transfer_of(hub.endpoint, cache_dir).run(plan, control=control)
+
+    assert max(use.at_once for use in control.uses()) == 6
+    assert all(one.range_start for one in hub.find("*.bin", port="cdn"))
+    assert_cache_is_right(cache_dir, plan)

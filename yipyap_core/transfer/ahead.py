@@ -37,7 +37,7 @@ class Ahead:
         if self._looked:
             return
         self._work, self._looked = self._next_work(), True
-        if self._work is None or self._work.is_large:
+        if self._work is None or self._work.has_record:
             return
         with contextlib.suppress(OSError):
             self._lock = try_lock(self._layout.lock_text(self._work.file))

@@ -191,7 +191,7 @@ class FileTransfer:
 
     def _download(self, lane: Lane, work: Work) -> None:
         """Fetch, and once more from the beginning where the hash is wrong."""
-        one_way = self._large if work.is_large else self._small
+        one_way = self._large if work.has_record else self._small
         if one_way(lane, work.file, again=False):
             return
         if not one_way(lane, work.file, again=True):

@@ -24,8 +24,13 @@ class Work:
 
     @property
     def is_large(self) -> bool:
-        """Whether it has a record of what is there of it; few are fetched at a time."""
-        return self.is_begun or self.file.size_bytes > SMALL_FILE_BYTES
+        """Whether it is worth several connections; few of such are fetched at a time."""
+        return self.file.size_bytes > SMALL_FILE_BYTES
+
+    @property
+    def has_record(self) -> bool:
+        """Whether it is fetched in parts, with a record of what is there."""
+        return self.is_large or self.is_begun
 
 
 def works_of(files: Iterable[RemoteFile]) -> list[Work]:
