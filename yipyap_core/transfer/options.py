@@ -10,12 +10,13 @@ from yipyap_core.transfer.proxies import Proxies
 MIB = 1 << 20
 SMALL_FILE_BYTES = MIB
 """Up to here a file is held in memory until it is whole and checked: losing it loses little."""
-CLAIM_BYTES = 2 * MIB
+CLAIM_BYTES = 3 * MIB // 2
 """After so many new bytes the record of a partial file claims them; kill -9 loses at most this
 and what is in flight."""
-IN_FLIGHT_BYTES = 7 * MIB // 4
+IN_FLIGHT_BYTES = MIB
 """All connections of a file together hold at most this between the network and the disk, so that
-kill -9 costs a file less than 4 MB however many there are."""
+kill -9 costs a file less than 4 MB however many there are, what the kernel holds included where the
+line is the slow part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
