@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -172,3 +173,34 @@ def test_no_thread_outlives_a_run(
         return {thread.name for thread in threading.enumerate() if "transfer" in thread.name}
 
     wait_until(lambda: left() <= before)
+
+
+@pytest.mark.parametrize("name", [LARGE, "config.json"])
+def test_a_stop_does_not_wait_for_a_disk_that_is_busy(
+    hub: Hub, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    plan = plan_of(hub, hub.add_repo(REPO, {name: FILES[name]}))
+    asked, goes_on = threading.Event(), threading.Event()
+    fsync = os.fsync
+
+    def fsync_slowly(descriptor: int) -> None:
+        if threading.current_thread().name == "transfer-disk":
+            asked.set()
+            goes_on.wait(30)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync_slowly)
+    running = Running(transfer_of(hub.endpoint, cache_dir), plan, Control())
+    assert asked.wait(20)
+    try:
+        assert running.cancel() < MOST_SECONDS + NOISE_SECONDS
+    finally:
+        goes_on.set()
+    kept = present(plan, cache_dir)
+    assert kept.kept_bytes + kept.partial_bytes == running.control.present == plan.total_bytes
+
+    control = Control()
+    hub.forget_requests()
+    transfer_of(hub.endpoint, cache_dir).run(plan, control=control)
+    assert present(plan, cache_dir).complete
+    assert not hub.find(name)

@@ -10,7 +10,8 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 from yipyap_core.errors import CacheReadOnly, DiskFull, TransferError
@@ -18,6 +19,7 @@ from yipyap_core.errors import CacheReadOnly, DiskFull, TransferError
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 FILE_MODE = 0o666
 FREE_AFTER_SECONDS = 0.5
+LOOK_SECONDS = 0.05
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
@@ -151,6 +153,27 @@ def link_target(name: str) -> str | None:
         return os.readlink(name)
     except OSError:
         return None
+
+
+def wait_for_disk(work: Callable[[], None], check: Callable[[], None]) -> None:
+    """Do what may take a busy disk seconds, in a thread; `check` raises to wait no longer.
+
+    The thread ends when the disk lets it. Raises what `work` raises.
+    """
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    threading.Thread(target=run, name="transfer-disk", daemon=True).start()
+    while not wait([done], LOOK_SECONDS).done:
+        check()
+    done.result()
 
 
 def sync_file(path: str) -> None:

@@ -246,7 +246,7 @@ class FileTransfer:
             alone = again or file.size_bytes <= SMALL_FILE_BYTES
             found = WideFetch(context, file, partial, alone=alone).run(lane)
             if found == file.etag:
-                partial.commit(context.layout.blob(file))
+                partial.commit(context.layout.blob(file), lane.stopper.check)
                 return True
             context.control.restart_file(file.path, partial.reset(), WRONG_HASH)
             return False

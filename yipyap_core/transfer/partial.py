@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from yipyap_core.domain.downloads import RemoteFile
-from yipyap_core.transfer.disk import FILE_MODE, remove_large, size_of
+from yipyap_core.transfer.disk import FILE_MODE, remove_large, size_of, wait_for_disk
 from yipyap_core.transfer.layout import Layout
 from yipyap_core.transfer.locks import try_lock
 from yipyap_core.transfer.options import CLAIM_BYTES
@@ -177,9 +178,20 @@ class Partial:
             os.close(self._record)
             os.close(self.descriptor)
 
-    def commit(self, blob: Path) -> None:
-        """Make the whole file the blob, durably and in one step; the record goes with it."""
-        os.fsync(self.descriptor)
+    def commit(self, blob: Path, check: Callable[[], None]) -> None:
+        """Make the whole file the blob, durably and in one step; the record goes with it.
+
+        `check` raises not to wait for the disk: then all stays as it was.
+        """
+        descriptor = os.dup(self.descriptor)  # a close need not wait for the disk either
+
+        def sync() -> None:
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+        wait_for_disk(sync, check)
         self._path.replace(blob)
         self._committed = True
         self._record_path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from yipyap_core.errors import FileNotInRepository, HashMismatch, TransferError
 from yipyap_core.transfer.context import Context, Lane
-from yipyap_core.transfer.disk import cache_errors, sync_file
+from yipyap_core.transfer.disk import cache_errors, sync_file, wait_for_disk
 from yipyap_core.transfer.file_transfer import Counted, FileTransfer
 from yipyap_core.transfer.growth import Growth
 from yipyap_core.transfer.stopping import Stopped
@@ -149,13 +149,16 @@ class Queue:
 
     def _make_durable(self) -> None:
         """Small files are made durable together: after the first, the disk has little to do."""
+        with cache_errors(self._context.layout.blobs, self._context.plan.repo.repo_id):
+            wait_for_disk(self._sync_small, self._context.stopper.check)
+
+    def _sync_small(self) -> None:
         layout = self._context.layout
-        with cache_errors(layout.blobs, self._context.plan.repo.repo_id):
-            for work in self._fresh_small:
-                self._context.stopper.check()
-                sync_file(layout.content_text(work.names) or layout.blob_text(work.file))
-            for folder in (layout.blobs, layout.snapshot):
-                sync_file(str(folder))
+        for work in self._fresh_small:
+            self._context.stopper.check()
+            sync_file(layout.content_text(work.names) or layout.blob_text(work.file))
+        for folder in (layout.blobs, layout.snapshot):
+            sync_file(str(folder))
 
 
 def _raise_first(futures: set[Future[None]]) -> None:
