@@ -5,26 +5,18 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from yipyap_core.domain.downloads import DownloadPlan, DownloadState, DownloadStatus
 from yipyap_core.domain.jobs import Job, JobKind, JobState, Phase, Progress
-from yipyap_core.domain.models import ModelSpec
 from yipyap_core.errors import UnknownModel
 from yipyap_core.services.downloads.kept import begun_in, remove_partials
 from yipyap_core.services.downloads.plans import plan_of_document
 from yipyap_core.services.downloads.presence import CachePresence
 from yipyap_core.services.downloads.statuses import status_of_job
+from yipyap_core.services.downloads.views import Catalog
 from yipyap_core.stores.jobs import JobStore
 
 ENDED = frozenset({JobState.DONE, JobState.CANCELLED})
-
-
-class Catalog(Protocol):
-    """Knows the models."""
-
-    def get(self, model_id: str) -> ModelSpec:
-        """Look one up; raises `UnknownModel`."""
 
 
 class StoppedDownloads:
