@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from yipyap_core.domain.download_queue import KeptSummary, OtherWork
 from yipyap_core.domain.downloads import DownloadState, DownloadStatus
 from yipyap_core.domain.host import Cpu, Gpu, HostReport, Memory, Volume
-from yipyap_core.domain.jobs import Phase, Progress
+from yipyap_core.domain.jobs import Failure, Phase, Progress
 from yipyap_core.domain.models import ModelSpec
 from yipyap_core.domain.trash import Restored, TrashEntry, TrashItem, TrashState
 from yipyap_core.errors import ConfigInvalid, Invalid, LastAdministrator
@@ -27,8 +27,10 @@ from yipyap_core.ui import (
     download_filter,
     formats,
     host_panel,
+    model_list,
     pictures,
     progress,
+    snapshot,
     strip,
     try_canary,
 )
@@ -69,6 +71,18 @@ def test_a_paused_download_does_not_move() -> None:
     assert not is_moving(_status(DownloadState.DOWNLOADING, Phase.PAUSED))
     assert is_moving(_status(DownloadState.DOWNLOADING, Phase.STALLED))
     assert not is_moving(_status(DownloadState.COMPLETED, Phase.DONE))
+
+
+def test_why_a_download_waits_is_drawn_although_it_waited_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits = _status(DownloadState.DOWNLOADING, Phase.QUEUED)
+    failed = dataclasses.replace(waits, error=Failure("hub_busy", "Busy.", "Wait.", True))
+    structures = []
+    for status in (waits, failed):
+        monkeypatch.setattr(snapshot, "statuses", lambda status=status: {"a": status})
+        structures.append(model_list.live({}).structure())
+    assert structures[0] != structures[1]
 
 
 def test_the_strip_adds_up_what_runs() -> None:

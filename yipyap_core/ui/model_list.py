@@ -57,7 +57,7 @@ def live(slots: Mapping[str, DeltaGenerator]) -> Live:
 def _structure() -> Hashable:
     statuses = snapshot.statuses()
     return tuple(
-        (one.model_id, one.status, one.phase, one.priority, one.position)
+        (one.model_id, one.status, one.phase, one.error, one.priority, one.position)
         for one in statuses.values()
     )
 
